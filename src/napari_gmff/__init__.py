@@ -1,0 +1,73 @@
+"""Fuse focus stacks of microscopes into one sharp image that holds only measured pixels.
+
+The public names load on first use, so that importing the package stays quick and brings in
+neither torch nor napari nor Qt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_gmff.errors import GmffError
+    from napari_gmff.methods import methods_text
+    from napari_gmff.params import FuseParams
+    from napari_gmff.pipeline import fuse, iter_fuse
+    from napari_gmff.reading.open import read_stack
+    from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.results import FusionResult, open_result
+
+    __version__: str
+
+__all__ = [
+    "FocusStack",
+    "FuseParams",
+    "FusionResult",
+    "GmffError",
+    "__version__",
+    "fuse",
+    "iter_fuse",
+    "methods_text",
+    "open_result",
+    "read_stack",
+]
+
+_HOMES = {
+    "FocusStack": "reading.stack",
+    "FuseParams": "params",
+    "FusionResult": "results",
+    "GmffError": "errors",
+    "fuse": "pipeline",
+    "iter_fuse": "pipeline",
+    "methods_text": "methods",
+    "open_result": "results",
+    "read_stack": "reading.open",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module when it is first asked for."""
+    if name == "__version__":
+        value: object = _installed_version()
+    elif name in _HOMES:
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("napari-gmff")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0+unknown"

@@ -1,0 +1,111 @@
+"""`napari-gmff fuse`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
+from napari_gmff.cli.progress import progress_bar
+from napari_gmff.params import FuseParams, ReadParams
+
+if TYPE_CHECKING:
+    from napari_gmff.params import RunParams
+    from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.results import FusionResult
+
+
+def add_fuse_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "fuse",
+        help="fuse a focus stack",
+        description="Fuse a focus stack into a sharp image, a focus map, depth and confidence.",
+    )
+    parser.add_argument(
+        "source",
+        nargs="+",
+        metavar="SOURCE",
+        help="TIFF, OME-Zarr, folder of images, pattern, or several image files in slice order",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder to write"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("ome-zarr", "ome-tiff"),
+        default="ome-zarr",
+        help="OME-Zarr 0.5, or a folder of pyramidal OME-TIFF files [ome-zarr]",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier result of this program"
+    )
+    quiet = parser.add_mutually_exclusive_group()
+    quiet.add_argument("--quiet", action="store_true", help="print errors and warnings only")
+    quiet.add_argument("--json", action="store_true", help="print a summary as JSON")
+    add_parameter_flags(parser)
+    parser.set_defaults(handler=_fuse)
+
+
+def _fuse(args: argparse.Namespace) -> int:
+    from napari_gmff.export.atomic import check_not_source, check_output
+    from napari_gmff.pipeline import fuse
+    from napari_gmff.reading.open import read_stack
+
+    params = run_params(args)
+    sources = args.source[0] if len(args.source) == 1 else args.source
+    # Before anything is read: a long run must not end at a name that was taken all along.
+    check_output(args.output, args.overwrite)
+    check_not_source(args.output, [source for source in args.source if "://" not in source])
+    read_options = params.model_dump(include=set(ReadParams.model_fields))
+    started = time.perf_counter()
+    with read_stack(sources, **read_options) as stack:
+        with progress_bar(hidden=args.quiet or args.json) as show:
+            result = fuse(
+                stack,
+                params=_fuse_part(params),
+                output=args.output,
+                format=args.format,
+                overwrite=args.overwrite,
+                on_progress=show,
+            )
+        with result:
+            seconds = time.perf_counter() - started
+            _report(args, stack, result, seconds)
+    return 0
+
+
+def _fuse_part(params: RunParams) -> FuseParams:
+    fields = set(FuseParams.model_fields)
+    return FuseParams.model_validate(params.model_dump(include=fields, exclude_unset=True))
+
+
+def _report(
+    args: argparse.Namespace, stack: FocusStack, result: FusionResult, seconds: float
+) -> None:
+    provenance = result.provenance
+    for warning in provenance["warnings"]:
+        print(f"napari-gmff: warning: {warning}", file=sys.stderr)
+    if args.json:
+        summary = {
+            "output": str(args.output),
+            "format": args.format,
+            "images": {name: list(spec.shape) for name, spec in result.images.items()},
+            "depth_unit": result.depth_unit,
+            "seconds": round(seconds, 3),
+            "provenance": provenance,
+        }
+        print(json.dumps(summary, indent=2, ensure_ascii=False))
+    elif not args.quiet:
+        height, width = result.images["fused"].shape_yx
+        weights = f" ({provenance['weights']['name']})" if provenance["weights"] else ""
+        print(
+            f"{stack.name}: {len(provenance['slices']['numbers'])} slices of {width}×{height} "
+            f"fused with {provenance['engine']}{weights} on {provenance['device']} "
+            f"in {seconds:.1f} s"
+        )
+        print(f"{args.output}: {', '.join(result.images)}; depth in {result.depth_unit}")

@@ -1,0 +1,62 @@
+"""Command-line flags made from the parameter model, so that nothing is listed twice."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from napari_gmff.params import RunParams, load_params, validated
+
+_METAVARS = {
+    "axes": "AXES",
+    "block_px": "PX",
+    "channel": "CHANNEL",
+    "device": "DEVICE",
+    "engine": "ENGINE",
+    "halo_px": "PX",
+    "input_range": "auto|dtype|LO:HI",
+    "input_sigma_px": "auto|PX",
+    "region": "Y0:Y1,X0:X1",
+    "slice_order": "auto|ordered|unordered",
+    "time": "T|A:B",
+    "voxel_size_um": "Z,Y,X",
+    "weights": "NAME|FILE",
+    "z_range": "A:B",
+}
+
+
+def add_parameter_flags(parser: argparse.ArgumentParser) -> None:
+    """Add one flag for each field of `RunParams`, and --params for a file of them."""
+    group = parser.add_argument_group("parameters")
+    group.add_argument(
+        "--params",
+        type=Path,
+        metavar="FILE.json",
+        help="read parameters from a JSON file; flags override it",
+    )
+    for name, field in RunParams.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        default = "" if field.default in (None, False) else f" [{field.default}]"
+        text = f"{field.description}{default}".replace("%", "%%")
+        if field.annotation is bool:
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=None, help=text
+            )
+        else:
+            metavar = _METAVARS.get(name, "N")
+            group.add_argument(flag, dest=name, default=None, metavar=metavar, help=text)
+
+
+def run_params(args: argparse.Namespace) -> RunParams:
+    """Combine parameter file and flags.
+
+    Raises
+    ------
+    ParameterError
+        If the file or a flag is wrong.
+    """
+    values: dict[str, Any] = load_params(args.params) if args.params else {}
+    flags = {name: getattr(args, name) for name in RunParams.model_fields}
+    values.update({name: value for name, value in flags.items() if value is not None})
+    return validated(RunParams, values)

@@ -1,0 +1,186 @@
+"""What the engine sees: range, weights of channels and smoothing, measured once per time point.
+
+Nothing here ever touches the pixels that are copied into the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_gmff.params import FuseParams
+from napari_gmff.sampling import (
+    Samples,
+    looks_ordered,
+    luminance,
+    noise_level,
+    percentile_range,
+    read_samples,
+    smoothing_for,
+)
+
+if TYPE_CHECKING:
+    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.plan import FusionPlan
+    from napari_gmff.reading.stack import FocusStack
+
+_NOISE_FLOOR = 0.01
+"""Noise, as a fraction of the range, below which channels count as equally good."""
+
+_OUTLIER_LIMITS = (-1.0, 2.0)
+"""A pixel far outside the range would upset the network's means over the whole window."""
+
+
+@dataclass(frozen=True)
+class ChannelScale:
+    """One channel's share in what the engine sees.
+
+    Attributes
+    ----------
+    channel : int
+        Number in the source.
+    low, high : float
+        Grey levels seen as 0 and 1.
+    noise : float
+        Estimated noise as a fraction of high - low.
+    weight : float
+        Share of this channel; shares add up to 1.
+    """
+
+    channel: int
+    low: float
+    high: float
+    noise: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class EngineInput:
+    """How slices of one time point become what the engine sees.
+
+    Attributes
+    ----------
+    scales : tuple of ChannelScale
+        The channels that decide.
+    sigma_px : float
+        Gaussian smoothing; 0 for none.
+    ordered : bool
+        Whether the samples look like slices in z order.
+    constant_slices : tuple of int
+        Positions of slices whose samples are all equal.
+    """
+
+    scales: tuple[ChannelScale, ...]
+    sigma_px: float
+    ordered: bool
+    constant_slices: tuple[int, ...]
+
+    def make(self, planes: list[NDArray[np.generic]]) -> NDArray[np.float32]:
+        """Make the engine's slice from one plane per scale.
+
+        Parameters
+        ----------
+        planes : list of ndarray, (h, w) or (h, w, S)
+            Raw planes of the channels in `scales`, in that order.
+
+        Returns
+        -------
+        ndarray, (h, w), float32
+            About 0...1, finite.
+        """
+        total: NDArray[np.float32] | None = None
+        for scale, plane in zip(self.scales, planes, strict=True):
+            grey = luminance(plane)
+            if plane.dtype.kind == "f":
+                grey = _without_gaps(grey)
+            seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
+            seen = np.clip(seen, *_OUTLIER_LIMITS) * np.float32(scale.weight)
+            total = seen if total is None else total + seen
+        assert total is not None
+        if self.sigma_px:
+            total = ndimage.gaussian_filter(total, self.sigma_px, mode="reflect")
+        return total
+
+
+def measure_input(
+    stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: FocusEngine, time: int
+) -> EngineInput:
+    """Measure one time point on samples at fixed positions of the whole image.
+
+    Raises
+    ------
+    SourceError
+        If a plane cannot be read.
+    """
+    planes = [stack.data[time, channel, plan.slices] for channel in plan.focus_channels]
+    samples = [read_samples(channel_planes) for channel_planes in planes]
+    scales = _scales(samples, stack.dtype, plan, params, engine)
+    noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
+    automatic = params.input_sigma_px == "auto"
+    return EngineInput(
+        scales=scales,
+        sigma_px=smoothing_for(noise) if automatic else float(params.input_sigma_px),
+        ordered=looks_ordered(sum(samples)),
+        constant_slices=_constant_slices(samples),
+    )
+
+
+def _scales(
+    samples: list[Samples],
+    dtype: np.dtype[np.generic],
+    plan: FusionPlan,
+    params: FuseParams,
+    engine: FocusEngine,
+) -> tuple[ChannelScale, ...]:
+    ranges = [_input_range(one, dtype, params, engine) for one in samples]
+    noises = [
+        noise_level(one) / (high - low) for one, (low, high) in zip(samples, ranges, strict=True)
+    ]
+    # Inverse variance, so that an empty channel, which is noise stretched to full range, counts
+    # for little.
+    quality = [1 / (noise**2 + _NOISE_FLOOR**2) for noise in noises]
+    return tuple(
+        ChannelScale(channel, low, high, noise, good / sum(quality))
+        for channel, (low, high), noise, good in zip(
+            plan.focus_channels, ranges, noises, quality, strict=True
+        )
+    )
+
+
+def _input_range(
+    samples: Samples, dtype: np.dtype[np.generic], params: FuseParams, engine: FocusEngine
+) -> tuple[float, float]:
+    if not isinstance(params.input_range, str):
+        return params.input_range
+    rule = "dtype" if params.input_range == "dtype" else engine.input_rule(dtype)
+    if rule == "percentiles":
+        return percentile_range(samples)
+    if dtype.kind == "f":
+        return 0.0, 1.0
+    limits = np.iinfo(dtype)
+    return float(max(limits.min, 0)), float(limits.max)
+
+
+def _constant_slices(samples: list[Samples]) -> tuple[int, ...]:
+    flat = np.concatenate([one.reshape(len(one), -1) for one in samples], axis=1)
+    return tuple(k for k, values in enumerate(flat) if _is_constant(values))
+
+
+def _is_constant(values: NDArray[np.float32]) -> bool:
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() == finite.max())
+
+
+def _without_gaps(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill what is not finite from the nearest finite pixel: any constant would draw an edge."""
+    gaps = ~np.isfinite(grey)
+    if not gaps.any():
+        return grey
+    if gaps.all():
+        return np.zeros_like(grey)
+    nearest = ndimage.distance_transform_edt(gaps, return_distances=False, return_indices=True)
+    return np.asarray(grey[tuple(nearest)])

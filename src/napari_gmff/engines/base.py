@@ -1,0 +1,97 @@
+"""What a focus engine is. To add one, write one module like `laplacian` and register it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
+from napari_gmff.windows import Box
+
+RangeRule = Literal["dtype", "percentiles"]
+"""Whole range of the pixel type, or robust percentiles of the stack."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What engines may need of the run's parameters.
+
+    Attributes
+    ----------
+    weights : str or None
+        Stored model or file.
+    device : str
+        "auto", "cpu", "mps", "cuda" or "cuda:N".
+    threads : int or None
+        Processor threads; None leaves the library's choice.
+    memory_limit_mb : int
+        Above this, what an engine keeps per slice goes to disk.
+    """
+
+    weights: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+    memory_limit_mb: int = 1024
+
+
+class FocusEngine(Protocol):
+    """Scores the slices of a window for focus.
+
+    An engine sees luminance in about 0...1 and returns numbers; which slice is taken, how sure
+    that is, and which pixels are copied is decided elsewhere, alike for all engines.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    score_kind: ClassVar[ScoreKind]
+    citation: ClassVar[str]
+
+    def input_rule(self, dtype: np.dtype[np.generic]) -> RangeRule:
+        """Tell which intensities this engine wants to see as 0 and 1."""
+
+    def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
+        """Count the items `iter_scores` yields for a window."""
+
+    def iter_scores(
+        self,
+        read_slice: ReadSlice,
+        n_slices: int,
+        shape_yx: tuple[int, int],
+        *,
+        within: Box | None = None,
+    ) -> Iterator[TileScores | None]:
+        """Score one window.
+
+        Parameters
+        ----------
+        read_slice : callable
+            Returns slice k, (h, w) float32 in about 0...1.
+        n_slices : int
+        shape_yx : tuple of int
+            Height and width of the window, any size.
+        within : Box, optional
+            Tiles that do not meet this part, in window pixels, may be left out.
+
+        Yields
+        ------
+        TileScores or None
+            For each tile all slices in order; tiles do not overlap and cover the window (or
+            `within`). None marks a step of work without scores; a run can stop at any item.
+        """
+
+    def describe(self) -> Mapping[str, object]:
+        """Return what provenance needs: weights with sha256, device ... JSON-ready."""
+
+
+def whole(shape_yx: tuple[int, int]) -> Box:
+    """Return the tile that is the whole window."""
+    return Box(0, shape_yx[0], 0, shape_yx[1])
+
+
+def cropped(plane: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
+    """Return a contiguous copy of part of a plane."""
+    return np.ascontiguousarray(plane[box.slices])

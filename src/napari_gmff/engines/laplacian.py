@@ -1,0 +1,70 @@
+"""`laplacian-energy`: squared Laplacian averaged under a Gaussian window.
+
+References
+----------
+.. [1] S. K. Nayar and Y. Nakagawa, "Shape from focus", IEEE TPAMI 16(8), 824-831, 1994.
+.. [2] S. Pertuz, D. Puig and M. A. Garcia, "Analysis of focus measure operators for
+   shape-from-focus", Pattern Recognition 46(5), 1415-1432, 2013 (LAP1: energy of Laplacian).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import numpy as np
+from scipy import ndimage
+
+from napari_gmff.engines.base import EngineOptions, RangeRule, whole
+from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
+from napari_gmff.windows import Box
+
+WINDOW_SIGMA_PX = 3.0
+"""Small enough to follow edges, large enough to average noise."""
+
+ENERGY_FLOOR = 1e-12
+"""Added before the logarithm: about the rounding noise of float32, far below any camera's."""
+
+
+class LaplacianEnergy:
+    """Log of the windowed squared Laplacian; needs no weights and no GPU."""
+
+    name: ClassVar[str] = "laplacian-energy"
+    title: ClassVar[str] = "Energy of the Laplacian: fast, classical, no weights"
+    score_kind: ClassVar[ScoreKind] = ScoreKind.LOG_ENERGY
+    citation: ClassVar[str] = (
+        "energy of the Laplacian (Pertuz, Puig & Garcia, Pattern Recognition 46, 1415, 2013)"
+    )
+
+    def __init__(self, options: EngineOptions | None = None) -> None:
+        del options  # nothing to choose
+
+    def input_rule(self, dtype: np.dtype[np.generic]) -> RangeRule:
+        """Percentiles: only the noise floor depends on the scale, so any rule would do."""
+        del dtype
+        return "percentiles"
+
+    def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
+        """One item for each slice."""
+        del shape_yx
+        return n_slices
+
+    def iter_scores(
+        self,
+        read_slice: ReadSlice,
+        n_slices: int,
+        shape_yx: tuple[int, int],
+        *,
+        within: Box | None = None,
+    ) -> Iterator[TileScores]:
+        """Score slices one by one; the window is a single tile."""
+        del within
+        for k in range(n_slices):
+            energy = ndimage.laplace(read_slice(k), mode="reflect") ** 2
+            energy = ndimage.gaussian_filter(energy, WINDOW_SIGMA_PX, mode="reflect")
+            scores = np.log(np.maximum(energy, 0) + np.float32(ENERGY_FLOOR))
+            yield TileScores(k, whole(shape_yx), scores)
+
+    def describe(self) -> Mapping[str, object]:
+        """Name the constants."""
+        return {"window_sigma_px": WINDOW_SIGMA_PX, "device": "cpu"}

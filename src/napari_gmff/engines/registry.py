@@ -1,0 +1,37 @@
+"""The engines by name. Modules are imported when asked for, so that listing costs nothing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from napari_gmff.engines.base import EngineOptions, FocusEngine
+from napari_gmff.errors import ParameterError
+
+_ENGINES = {
+    "laplacian-energy": "napari_gmff.engines.laplacian:LaplacianEnergy",
+    "stackmff-v4": "napari_gmff.engines.stackmff:StackMFFV4Engine",
+}
+
+
+def engine_names() -> list[str]:
+    """Return the names that `make_engine` takes."""
+    return sorted(_ENGINES)
+
+
+def make_engine(name: str, options: EngineOptions) -> FocusEngine:
+    """Make an engine by name.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such engine.
+    WeightsError, DeviceError
+        If the engine's weights or processor are not to be had.
+    """
+    try:
+        module, _, attribute = _ENGINES[name].partition(":")
+    except KeyError:
+        known = ", ".join(engine_names())
+        raise ParameterError(f"engine: must be one of {known}, got {name!r}") from None
+    engine: FocusEngine = getattr(import_module(module), attribute)(options)
+    return engine

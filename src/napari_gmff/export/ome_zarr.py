@@ -1,0 +1,219 @@
+"""Finish a working store as OME-Zarr 0.5: depth marks, pyramid levels and metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_gmff.export.atomic import translate_os_errors
+from napari_gmff.export.pyramid import build_pyramid, chunk_regions, is_averaged
+from napari_gmff.export.working import level_array, store_root
+from napari_gmff.provenance import ATTRIBUTE
+
+if TYPE_CHECKING:
+    import zarr
+    from numpy.typing import NDArray
+
+    from napari_gmff.export.layout import Geometry, ImageSpec
+
+OME_VERSION = "0.5"
+
+_RGB_COLORS = {"red": "FF0000", "green": "00FF00", "blue": "0000FF", "alpha": "FFFFFF"}
+# Distinct on black for most colour vision, for channels whose source names no colour.
+_COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF8000", "FFFFFF")
+_DISPLAY_PERCENTILES = (0.1, 99.9)
+
+
+def finish_ome_zarr(
+    root: str | Path | zarr.Group,
+    specs: Iterable[ImageSpec],
+    geometry: Geometry,
+    provenance: Mapping[str, Any],
+    *,
+    depth_min_confidence: float | None = None,
+) -> None:
+    """Turn a filled working store into a complete OME-Zarr 0.5 result.
+
+    Parameters
+    ----------
+    root : path or zarr.Group
+        Store made by `create_working_store`, with every block written.
+    specs : iterable of ImageSpec
+        Its images; their order becomes the order of the series.
+    geometry : Geometry
+        Pixel size and origin. Where a size is unknown the axis has no unit and scale 1.
+    provenance : mapping
+        Record of the run, stored under the root's attribute ``napari_gmff``.
+    depth_min_confidence : float, optional
+        Depth becomes NaN where confidence, from 0 to 1, is lower. Left out: the value of that
+        name among the record's parameters.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the store cannot be written.
+    """
+    import zarr
+
+    specs = list(specs)
+    if depth_min_confidence is None:
+        depth_min_confidence = provenance.get("parameters", {}).get("depth_min_confidence")
+    folder = store_root(root) if isinstance(root, zarr.Group) else Path(root)
+    with translate_os_errors(folder):
+        group = root if isinstance(root, zarr.Group) else zarr.open_group(str(root), mode="r+")
+        if depth_min_confidence is not None:
+            _mark_no_data(group, specs, depth_min_confidence)
+        for spec in specs:
+            levels = build_pyramid(group, spec)
+            attributes = _image_attributes(group, spec, geometry, levels, depth_min_confidence)
+            group.require_group(spec.name).attrs.update(attributes)
+        series = {"version": OME_VERSION, "series": [spec.name for spec in specs]}
+        group.require_group("OME").attrs["ome"] = series
+        ours: Any = {
+            "provenance": dict(provenance),
+            "images": [spec.to_json() for spec in specs],
+            "geometry": geometry.to_json(),
+        }
+        # Last of all, since these attributes are what makes the folder a result.
+        group.attrs.update(
+            {"ome": {"version": OME_VERSION, "bioformats2raw.layout": 3}, ATTRIBUTE: ours}
+        )
+
+
+def no_data_note(spec: ImageSpec, depth_min_confidence: float | None) -> str | None:
+    """Say what NaN means in an image; None where it has no such pixels on purpose."""
+    if spec.kind != "depth" or depth_min_confidence is None:
+        return None
+    return f"NaN marks pixels whose confidence is below {depth_min_confidence:g}"
+
+
+def _mark_no_data(group: zarr.Group, specs: list[ImageSpec], least: float) -> None:
+    confidence = level_array(group, "confidence")
+    for spec in specs:
+        if spec.kind != "depth":
+            continue
+        depth = level_array(group, spec.name)
+        for region in chunk_regions(depth):
+            block = np.array(depth[region])
+            block[np.asarray(confidence[region]) < least] = np.nan
+            depth[region] = block
+
+
+def _image_attributes(
+    group: zarr.Group,
+    spec: ImageSpec,
+    geometry: Geometry,
+    levels: int,
+    depth_min_confidence: float | None,
+) -> dict[str, Any]:
+    multiscale = {
+        "name": spec.title,
+        "axes": _axes(spec, geometry),
+        "datasets": [
+            {"path": str(level), "coordinateTransformations": _placement(spec, geometry, level)}
+            for level in range(levels)
+        ],
+        "type": "mean" if is_averaged(spec) else "nearest",
+    }
+    ours = {
+        "kind": spec.kind,
+        "unit": spec.unit,
+        "no_data": no_data_note(spec, depth_min_confidence),
+    }
+    coarsest = level_array(group, spec.name, levels - 1)
+    return {
+        "ome": {
+            "version": OME_VERSION,
+            "multiscales": [multiscale],
+            "omero": {"channels": _omero_channels(spec, coarsest)},
+        },
+        ATTRIBUTE: ours,
+    }
+
+
+def _axes(spec: ImageSpec, geometry: Geometry) -> list[dict[str, str]]:
+    types = {"t": "time", "c": "channel", "y": "space", "x": "space"}
+    units: dict[str, str] = {}
+    if geometry.time_step_s is not None:
+        units["t"] = "second"
+    for axis, size_um in zip("yx", geometry.pixel_size_um, strict=True):
+        if size_um is not None:
+            units[axis] = "micrometer"
+    axes = []
+    for axis in spec.axes:
+        entry = {"name": axis, "type": types[axis]}
+        if axis in units:
+            entry["unit"] = units[axis]
+        axes.append(entry)
+    return axes
+
+
+def _placement(spec: ImageSpec, geometry: Geometry, level: int) -> list[dict[str, Any]]:
+    """Scale and position of one level; a mean of pixels lies at the middle of them."""
+    factor = 2**level
+    shift_px = (factor - 1) / 2 if is_averaged(spec) else 0.0
+    scale = {"t": geometry.time_step_s or 1.0, "c": 1.0}
+    translation = {"t": 0.0, "c": 0.0}
+    places = zip("yx", geometry.pixel_size_um, geometry.origin_um, strict=True)
+    for axis, size_um, origin_um in places:
+        # Without a size, coordinates are pixels, and an origin in µm means nothing.
+        scale[axis] = factor * (size_um or 1.0)
+        translation[axis] = shift_px if size_um is None else origin_um + shift_px * size_um
+    return [
+        {"type": "scale", "scale": [scale[axis] for axis in spec.axes]},
+        {"type": "translation", "translation": [translation[axis] for axis in spec.axes]},
+    ]
+
+
+def _omero_channels(spec: ImageSpec, coarsest: zarr.Array[Any]) -> list[dict[str, Any]]:
+    channels = []
+    for number, channel in enumerate(spec.channels):
+        values = _sample(spec, coarsest, number)
+        label = f"{channel.name} ({spec.unit})" if spec.unit else channel.name
+        channels.append(
+            {
+                "label": label,
+                "color": channel.color or _default_color(spec, number),
+                "active": channel.name != "alpha",
+                "window": _display_window(spec, values),
+            }
+        )
+    return channels
+
+
+def _sample(spec: ImageSpec, coarsest: zarr.Array[Any], channel: int) -> NDArray[np.float64]:
+    """Return finite values of one channel from the first, middle and last time point."""
+    times = sorted({0, spec.n_times // 2, spec.n_times - 1})
+    blocks = []
+    for t in times:
+        leading = (t,) if "t" in spec.axes else ()
+        leading = (*leading, channel) if "c" in spec.axes else leading
+        blocks.append(np.asarray(coarsest[leading] if leading else coarsest[:]).ravel())
+    values = np.concatenate(blocks).astype(np.float64)
+    return values[np.isfinite(values)]
+
+
+def _default_color(spec: ImageSpec, number: int) -> str:
+    name = spec.channels[number].name
+    if spec.n_channels == 1:
+        return "FFFFFF"
+    return _RGB_COLORS.get(name, _COLORS[number % len(_COLORS)])
+
+
+def _display_window(spec: ImageSpec, values: NDArray[np.float64]) -> dict[str, float]:
+    if spec.kind == "confidence":
+        low, high = 0.0, 1.0
+    elif values.size == 0:
+        low, high = 0.0, 1.0
+    elif spec.kind == "intensity":
+        low, high = (float(edge) for edge in np.percentile(values, _DISPLAY_PERCENTILES))
+    else:
+        low, high = float(values.min()), float(values.max())
+    high = high if high > low else low + 1.0
+    limits = (low, high)
+    if spec.dtype.kind in "iu":
+        limits = (float(np.iinfo(spec.dtype).min), float(np.iinfo(spec.dtype).max))
+    return {"start": low, "end": high, "min": min(limits[0], low), "max": max(limits[1], high)}

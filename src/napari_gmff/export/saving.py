@@ -1,0 +1,82 @@
+"""Save a result under a name of the user's, in either format."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_gmff.errors import ParameterError
+from napari_gmff.export.atomic import check_not_source, staging, translate_os_errors
+from napari_gmff.export.ome_zarr import finish_ome_zarr
+
+if TYPE_CHECKING:
+    from napari_gmff.results import FusionResult
+
+
+def save_result(
+    result: FusionResult,
+    out: Path,
+    format: str,
+    overwrite: bool,
+    depth_min_confidence: float | None = None,
+) -> Path:
+    """Write a result; see `FusionResult.save`."""
+    if format not in ("ome-zarr", "ome-tiff"):
+        raise ParameterError(f"format: must be ome-zarr or ome-tiff, got {format!r}")
+    check_not_source(out, [result.store_path])
+    if depth_min_confidence is not None:
+        result = _with_least_confidence(result, depth_min_confidence)
+    with staging(out, overwrite) as partial:
+        if format == "ome-zarr":
+            _write_zarr(result, partial)
+        else:
+            _write_tiff(result, partial)
+    return out
+
+
+def _with_least_confidence(result: FusionResult, least: float) -> FusionResult:
+    """Note the threshold in the record, so that the saved result says what was done to it."""
+    if not 0 <= least <= 1:
+        raise ParameterError(f"depth_min_confidence: must be from 0 to 1, got {least}")
+    parameters: dict[str, Any] = {
+        **result.provenance.get("parameters", {}),
+        "depth_min_confidence": least,
+    }
+    provenance = {**result.provenance, "parameters": parameters}
+    return replace(result, provenance=provenance, is_temporary=False)
+
+
+def _write_zarr(result: FusionResult, folder: Path) -> None:
+    import zarr
+
+    with translate_os_errors(folder):
+        group = zarr.open_group(str(folder), mode="a", zarr_format=3)
+        for name in result.images:
+            group.create_group(name)
+            _copy_files(result.store_path / name / "0", folder / name / "0")
+    finish_ome_zarr(folder, result.images.values(), result.geometry, result.provenance)
+
+
+def _write_tiff(result: FusionResult, folder: Path) -> None:
+    """Make the pyramid in a hidden store that goes away, then the files from it."""
+    from napari_gmff.export.ome_tiff import write_ome_tiff
+
+    with tempfile.TemporaryDirectory(prefix=".store-", dir=folder) as scratch:
+        store = Path(scratch) / "store"
+        with translate_os_errors(folder):
+            store.mkdir()
+        _write_zarr(result, store)
+        write_ome_tiff(replace(result, store_path=store, is_temporary=False), folder)
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    # shutil.copytree goes on after a full disk, and then raises an error that names no reason.
+    target.mkdir()
+    for entry in source.iterdir():
+        if entry.is_dir():
+            _copy_files(entry, target / entry.name)
+        else:
+            shutil.copyfile(entry, target / entry.name)

@@ -1,0 +1,198 @@
+"""A methods paragraph for a paper, made from the record of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+_STACKMFF_V4 = (
+    'Xie X, et al. "Generative Multi-Focus Image Fusion" (StackMFF V4). arXiv:2512.21495, 2025.'
+)
+_FOCUSING_TECHNIQUES = (
+    'Subbarao M, Choi T, Nikzad A. "Focusing techniques". '
+    "Optical Engineering 32(11):2824-2836, 1993."
+)
+_FOCUS_MEASURE_CHOICE = (
+    'Subbarao M, Tyan J-K. "Selecting the optimal focus measure for autofocusing and '
+    'depth-from-focus". IEEE Transactions on Pattern Analysis and Machine Intelligence '
+    "20(8):864-870, 1998."
+)
+_SHAPE_FROM_FOCUS = (
+    'Nayar SK, Nakagawa Y. "Shape from focus". IEEE Transactions on Pattern Analysis and '
+    "Machine Intelligence 16(8):824-831, 1994."
+)
+
+# What an engine does, and the papers its description refers to, {0} and so on.
+_ENGINES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "stackmff-v4": ("the neural network StackMFF V4 {0}", (_STACKMFF_V4,)),
+    "laplacian-energy": (
+        "the energy of the Laplacian, its square averaged in a Gaussian window {0}{1}",
+        (_FOCUSING_TECHNIQUES, _FOCUS_MEASURE_CHOICE),
+    ),
+}
+
+_LIMITS = (
+    "Limits: neighbouring pixels of the fused image may come from different focal planes, so "
+    "fused intensities mix planes and must not be used for intensity quantification, "
+    "photometry, ratio or colocalisation measurements; take such measurements from the source "
+    "slices. Illumination, bleaching or magnification that changes between slices shows as steps "
+    "in the fused image. The depth map is an estimate from focus, not a measurement of surface "
+    "height: it is limited by the depth of field and the spacing of the slices, is unreliable "
+    "where the specimen has little texture or is transparent, and should be read together with "
+    "the confidence map."
+)
+
+
+def methods_text(provenance: Mapping[str, Any]) -> str:
+    """Describe a run in words that can be pasted into a paper.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Record of the run; see `napari_gmff.provenance.make_provenance`.
+
+    Returns
+    -------
+    str
+        Three paragraphs: the methods with numbered citations, what the result must not be used
+        for, and the references.
+    """
+    references: list[str] = []
+    sentences = [
+        _program_sentence(provenance),
+        _source_sentence(provenance),
+        _engine_sentence(provenance, references),
+        _input_sentence(provenance),
+        _choice_sentence(provenance),
+        _depth_sentence(provenance, references),
+    ]
+    methods = " ".join(sentence for sentence in sentences if sentence)
+    numbered = "\n".join(f"[{number}] {text}" for number, text in enumerate(references, start=1))
+    return f"{methods}\n\n{_LIMITS}\n\nReferences\n{numbered}"
+
+
+def _cite(reference: str, references: list[str]) -> str:
+    if reference not in references:
+        references.append(reference)
+    return f"[{references.index(reference) + 1}]"
+
+
+def _program_sentence(record: Mapping[str, Any]) -> str:
+    date = str(record.get("date", ""))[:10]
+    when = f" on {date}" if date else ""
+    return (
+        f"Focus stacks were fused with {record['program']} {record['version']}{when} "
+        f"(device: {record['device']})."
+    )
+
+
+def _source_sentence(record: Mapping[str, Any]) -> str:
+    source, slices = record["source"], record["slices"]
+    lengths = dict(zip(source["axes"], source["shape"], strict=True))
+    numbers = slices["numbers"]
+    parts = [
+        f"{source['name']} ({lengths['X']} × {lengths['Y']} pixels, {source['dtype']}, "
+        f"fingerprint sha256 {source['fingerprint']}) was fused from {_slices(numbers)}"
+    ]
+    spacing = _spacing(slices["z_um"])
+    if spacing:
+        parts.append(spacing)
+    pixel = source["voxel_size_um"][1:]
+    if all(size is not None for size in pixel):
+        parts.append(f"with pixels of {pixel[0]:g} µm (y) × {pixel[1]:g} µm (x)")
+    region = record["parameters"].get("region")
+    if region:
+        (top, bottom), (left, right) = region
+        parts.append(f"in the region y {top} to {bottom}, x {left} to {right}")
+    return ", ".join(parts) + "."
+
+
+def _slices(numbers: Sequence[int]) -> str:
+    if list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{len(numbers)} slices (numbers {numbers[0]} to {numbers[-1]}, counted from 0)"
+    listed = ", ".join(str(number) for number in numbers)
+    return f"{len(numbers)} slices (numbers {listed}, counted from 0)"
+
+
+def _spacing(z_um: Sequence[float] | None) -> str:
+    if z_um is None or len(z_um) < 2:
+        return ""
+    steps = [abs(after - before) for before, after in pairwise(z_um)]
+    if max(steps) - min(steps) <= 1e-3 * max(steps):
+        return f"{sum(steps) / len(steps):.4g} µm apart"
+    return f"unevenly spaced from {min(z_um):.4g} to {max(z_um):.4g} µm"
+
+
+def _engine_sentence(record: Mapping[str, Any], references: list[str]) -> str:
+    engine, weights, parameters = record["engine"], record["weights"], record["parameters"]
+    if engine in _ENGINES:
+        pattern, papers = _ENGINES[engine]
+        described = pattern.format(*(_cite(paper, references) for paper in papers))
+    else:
+        described = f"the focus measure {engine}"
+    if weights:
+        described += f" with the weights {weights.get('name')} (sha256 {weights.get('sha256')})"
+    window = ""
+    if parameters.get("block_px") is not None:
+        window = (
+            f", in windows of {parameters['block_px']} pixels of which a margin of "
+            f"{parameters.get('halo_px')} pixels served as context only"
+        )
+    return f"The focus of every slice was scored with {described}{window}."
+
+
+def _input_sentence(record: Mapping[str, Any]) -> str:
+    inputs = record["inputs"]
+    if not inputs:
+        return ""
+    ranges = {tuple(entry["range"]) for entry in inputs if entry.get("range")}
+    sigmas = [entry["sigma_px"] for entry in inputs if entry.get("sigma_px") is not None]
+    parts = []
+    if len(ranges) == 1:
+        low, high = ranges.pop()
+        parts.append(f"intensities from {low:g} to {high:g} were scaled to 0 to 1")
+    elif ranges:
+        parts.append(
+            "intensities were scaled to 0 to 1 by one range for each channel and time point "
+            f"(from {min(low for low, _ in ranges):g} to {max(high for _, high in ranges):g})"
+        )
+    if sigmas:
+        parts.append(_smoothing(min(sigmas), max(sigmas)))
+    return f"For the scores only, {' and '.join(parts)}." if parts else ""
+
+
+def _smoothing(low: float, high: float) -> str:
+    if high == 0:
+        return "not smoothed"
+    sigma = f"{high:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+    return f"smoothed with a Gaussian of sigma {sigma} pixels"
+
+
+def _choice_sentence(record: Mapping[str, Any]) -> str:
+    lengths = dict(zip(record["source"]["axes"], record["source"]["shape"], strict=True))
+    channels = " in every channel" if lengths.get("C", 1) > 1 or "S" in lengths else ""
+    channel = record["parameters"].get("channel")
+    source = ""
+    if lengths.get("C", 1) > 1 and channel is not None:
+        source = " of all channels combined" if channel == "combined" else f" of channel {channel}"
+    if not record["pixels_copied"]:
+        return f"At every pixel the slice with the highest score{source} was chosen."
+    return (
+        f"At every pixel the slice with the highest score{source} was chosen and its intensity "
+        f"copied unchanged{channels}; no fused pixel is interpolated."
+    )
+
+
+def _depth_sentence(record: Mapping[str, Any], references: list[str]) -> str:
+    unit = "slice number" if record["slices"]["z_um"] is None else "z position"
+    sentence = f"Depth is the {unit} of the chosen slice"
+    if record["slices"]["order"] == "ordered":
+        sentence += (
+            ", refined between slices from the scores of its neighbours "
+            f"(shape from focus {_cite(_SHAPE_FROM_FOCUS, references)})"
+        )
+    least = record["parameters"].get("depth_min_confidence")
+    if least is not None:
+        sentence += f"; depth where confidence is below {least:g} was discarded"
+    return sentence + "."

@@ -1,0 +1,223 @@
+"""StackMFF V4 on one window in bounded memory: coarse maps slice by slice, then fine tiles.
+
+Only two things in the network look further than a few pixels: the bottleneck with its
+squeeze-excite means, which ends in 24 channels at a quarter of the resolution (1.5 floats per
+pixel), and the cross-slice exchange, which is local in space. So each slice is first brought to
+its quarter-resolution map over the *whole* window, and the costly full-resolution part is then
+done in fine tiles through all slices. Tile coordinates are the window's, so the result is that of
+the whole window at once, up to rounding.
+
+Two measures keep the processor busy rather than the allocator: local operations run in strips
+whose activations stay in its cache (a fresh full-resolution tensor costs more than computing it),
+and feature maps live channels-last in one buffer that is reused for every tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_gmff.network.folding import folded
+from napari_gmff.network.interpolation import add_raised, row_weights
+from napari_gmff.network.stackmff_v4 import FEATURES, POOL_PX, CrossSliceAttention, StackMFFV4
+from napari_gmff.scores import ReadSlice, TileScores
+from napari_gmff.windows import Box, tiles
+
+QUARTER_CHANNELS = 24
+FINE_HALO_PX = 20
+"""Reach of what follows the decoder: two exchanges (8 px each) and a 7x7 filter (3 px)."""
+
+_QUARTER_HALO = 3
+"""Reach of the encoder's first stage and of the decoder, in quarter-resolution pixels."""
+
+_STRIP_PX = 1 << 16
+"""Pixels per strip of local operations: 16 channels of them are 4 MB."""
+
+_FEATURE_BYTES = 320 << 20
+"""Aim for the feature buffer of one fine tile through all slices."""
+
+_EXCHANGE_SCORES = 1 << 22
+"""Attention scores (positions x heads x N x N) computed at once."""
+
+
+class CoarseMaps(Protocol):
+    """Where coarse maps are kept between the two passes: in memory or on disk."""
+
+    def __setitem__(self, slice_index: int, value: NDArray[np.float32]) -> None:
+        """Keep a map of shape (H/4, W/4, 24)."""
+
+    def __getitem__(self, slice_index: int) -> NDArray[np.float32]:
+        """Return a kept map (H/4, W/4, 24)."""
+
+
+def fine_tile_px(n_slices: int) -> int:
+    """Return the side of fine tiles; depends on the number of slices alone."""
+    for tile_px in (512, 256, 128):
+        if n_slices * FEATURES * 4 * (tile_px + 2 * FINE_HALO_PX) ** 2 <= _FEATURE_BYTES:
+            return tile_px
+    return 64
+
+
+class StackMFFV4Evaluator:
+    """Scores windows with a StackMFF V4 model.
+
+    Parameters
+    ----------
+    model : StackMFFV4
+        Trained network; copied and folded.
+    device : torch.device
+        Where to compute, in float32.
+    """
+
+    def __init__(self, model: StackMFFV4, device: torch.device) -> None:
+        self.device = device
+        self._net = folded(model).to(device, memory_format=torch.channels_last)
+
+    def iter_scores(
+        self,
+        read_slice: ReadSlice,
+        n_slices: int,
+        shape_yx: tuple[int, int],
+        coarse: CoarseMaps,
+        *,
+        within: Box | None = None,
+        tile_px: int | None = None,
+    ) -> Iterator[TileScores | None]:
+        """Yield the scores of all slices, tile by tile, slices in order within a tile.
+
+        Parameters
+        ----------
+        read_slice : callable
+            Returns slice k as (H, W) float32, read once per slice.
+        n_slices : int
+            Number of slices, at least 1.
+        shape_yx : tuple of int
+            H and W, multiples of 128.
+        coarse : CoarseMaps
+            Storage for N maps.
+        within : Box, optional
+            Leave out fine tiles that do not meet this part of the window.
+        tile_px : int, optional
+            Side of fine tiles, a multiple of 4; by default from the number of slices.
+
+        Yields
+        ------
+        TileScores or None
+            None after each step of work that gives no scores, so that a run can be stopped there.
+        """
+        with torch.inference_mode():
+            for k in range(n_slices):
+                coarse[k] = self._coarse_map(read_slice(k))
+                yield None
+        for tile in tiles(shape_yx, tile_px or fine_tile_px(n_slices)):
+            if within is None or tile.intersection(within):
+                yield from self._iter_tile(tile, n_slices, shape_yx, coarse)
+
+    def _coarse_map(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring a slice (H, W) to the decoder's map (H/4, W/4, 24), over the whole window."""
+        x = torch.from_numpy(plane).to(self.device)[None, None]
+        h, w = plane.shape
+        backbone = self._net.backbone
+        quarter = torch.empty(
+            (1, QUARTER_CHANNELS, h // 4, w // 4),
+            device=self.device,
+            memory_format=torch.channels_last,
+        )
+        for y0, y1, top, bottom in _strips(0, h // 4, h // 4, w):
+            part = backbone.encode_quarter(x[:, :, 4 * top : 4 * bottom])
+            quarter[:, :, y0:y1] = part[:, :, y0 - top : y1 - top]
+        deep = backbone.deepen_quarter(quarter)
+        result: NDArray[np.float32] = deep[0].permute(1, 2, 0).contiguous().cpu().numpy()
+        return result
+
+    def _iter_tile(
+        self, tile: Box, n_slices: int, shape_yx: tuple[int, int], coarse: CoarseMaps
+    ) -> Iterator[TileScores | None]:
+        h, w = shape_yx
+        halo = FINE_HALO_PX
+        grown = Box(
+            max(tile.y0 - halo, 0),
+            min(tile.y1 + halo, h),
+            max(tile.x0 - halo, 0),
+            min(tile.x1 + halo, w),
+        )
+        rows = row_weights(grown.y0, grown.y1, h, self.device)
+        columns = row_weights(grown.x0, grown.x1, w, self.device)
+        features = torch.empty((n_slices, *grown.shape, FEATURES), device=self.device)
+        # No tensor may stay in inference mode across a yield: the mode is the thread's.
+        with torch.inference_mode():
+            tokens = self._new_tokens(n_slices, grown)
+        for k in range(n_slices):
+            with torch.inference_mode():
+                self._decode(coarse[k], grown, shape_yx, out=features[k])
+                tokens[:, :, k] = _pooled(features[k])
+            yield None
+        with torch.inference_mode():
+            self._exchange(self._net.exchange1, tokens)
+        for k in range(n_slices):
+            with torch.inference_mode():
+                # The identity enters twice: once in the exchange, once beside it.
+                add_raised(features[k], tokens[:, :, k], rows, columns, identity=2.0)
+                self._refine(features[k])
+                tokens[:, :, k] = _pooled(features[k])
+            yield None
+        with torch.inference_mode():
+            self._exchange(self._net.exchange2, tokens)
+        inner = tile.shifted(-grown.y0, -grown.x0)
+        for k in range(n_slices):
+            with torch.inference_mode():
+                add_raised(features[k], tokens[:, :, k], rows, columns, identity=1.0)
+                best = features[k][inner.slices].amax(-1)
+                scores: NDArray[np.float32] = best.cpu().numpy()
+            yield TileScores(k, tile, scores)
+
+    def _new_tokens(self, n_slices: int, grown: Box) -> Tensor:
+        h, w = grown.shape
+        return torch.empty((h // POOL_PX, w // POOL_PX, n_slices, FEATURES), device=self.device)
+
+    def _decode(
+        self, coarse_map: NDArray[np.float32], grown: Box, shape_yx: tuple[int, int], out: Tensor
+    ) -> None:
+        """Decode part of a coarse map into `out`, (h, w, 8), exact up to the part's edges."""
+        width = shape_yx[1] // 4
+        x0, x1 = grown.x0 // 4, grown.x1 // 4
+        left, right = max(x0 - _QUARTER_HALO, 0), min(x1 + _QUARTER_HALO, width)
+        start, stop = grown.y0 // 4, grown.y1 // 4
+        for y0, y1, top, bottom in _strips(start, stop, shape_yx[0] // 4, 4 * (right - left)):
+            part = torch.from_numpy(coarse_map[top:bottom, left:right]).to(self.device)
+            full = self._net.backbone.decode(part.permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+            rows = slice(4 * (y0 - top), 4 * (y1 - top))
+            columns = slice(4 * (x0 - left), 4 * (x1 - left))
+            out[4 * (y0 - start) : 4 * (y1 - start)] = full[rows, columns]
+
+    def _refine(self, features: Tensor) -> None:
+        """Add the refiner's output to features (h, w, 8), in place."""
+        x = features.permute(2, 0, 1)[None]
+        features += self._net.refiner(x)[0].permute(1, 2, 0)
+
+    def _exchange(self, exchange: CrossSliceAttention, tokens: Tensor) -> None:
+        """Replace tokens (h/4, w/4, N, 8) by what the transformer makes of them, in place."""
+        n_slices = tokens.shape[2]
+        flat = tokens.view(-1, n_slices, FEATURES)
+        chunk = max(1, _EXCHANGE_SCORES // (4 * n_slices * n_slices))
+        for start in range(0, len(flat), chunk):
+            flat[start : start + chunk] = exchange.transformer(flat[start : start + chunk])
+
+
+def _pooled(features: Tensor) -> Tensor:
+    """Average (h, w, 8) over cells of 4x4, to (h/4, w/4, 8)."""
+    return F.avg_pool2d(features.permute(2, 0, 1)[None], POOL_PX)[0].permute(1, 2, 0)
+
+
+def _strips(start: int, stop: int, height: int, width_px: int) -> Iterator[tuple[int, int, int, int]]:
+    """Cut quarter-resolution rows into strips (start, stop, and both grown by the halo)."""
+    rows = max(8, _STRIP_PX // (4 * width_px))
+    for y0 in range(start, stop, rows):
+        y1 = min(y0 + rows, stop)
+        yield y0, y1, max(y0 - _QUARTER_HALO, 0), min(y1 + _QUARTER_HALO, height)

@@ -1,0 +1,1 @@
+"""Step 1 of the data flow: any source becomes a lazy `FocusStack`."""

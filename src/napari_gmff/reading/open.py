@@ -1,0 +1,205 @@
+"""`read_stack`: one door for every source."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_gmff.errors import SourceError
+from napari_gmff.reading.planes import evenly
+
+if TYPE_CHECKING:
+    from napari_gmff.reading.stack import FocusStack
+
+REMOTE = re.compile(r"^([a-z][a-z0-9+.-]+):/{1,2}[^/]", re.IGNORECASE)
+
+VoxelSize = tuple[float | None, float | None, float | None]
+
+
+def read_stack(
+    source: Any,
+    *,
+    series: int = 0,
+    axes: str | None = None,
+    voxel_size_um: VoxelSize | None = None,
+    allow_remote: bool = False,
+) -> FocusStack:
+    """Open a focus stack lazily.
+
+    Parameters
+    ----------
+    source : path, sequence of paths, or array
+        OME-TIFF, ImageJ or plain TIFF; OME-Zarr 0.4 or 0.5; a folder, glob pattern or list of
+        images, one for each slice (PNG, JPEG or TIFF, in natural order of their names);
+        or a numpy, dask or zarr array.
+    series : int
+        Which image of a source with several, from 0.
+    axes : str, optional
+        One letter of T C Z Y X S for each axis of the source, overriding what it says;
+        required for arrays.
+    voxel_size_um : tuple of (float or None), optional
+        Size (z, y, x) in µm, overriding the source's; None keeps what the source says.
+    allow_remote : bool
+        Permit addresses of OME-Zarr (http, https, s3 ...).
+
+    Returns
+    -------
+    FocusStack
+        Data of axes (T, C, Z, Y, X[, S]), uint8, uint16, int16 or float32. Sizes that the
+        source does not state stay unknown.
+
+    Raises
+    ------
+    SourceError
+        If the source cannot be read or is no focus stack; one sentence says why.
+    ParameterError
+        If a parameter is outside its limits.
+    """
+    from napari_gmff.params import ReadParams, validated
+
+    params = validated(
+        ReadParams,
+        {
+            "series": series,
+            "axes": axes,
+            "voxel_size_um": voxel_size_um,
+            "allow_remote": allow_remote,
+        },
+    )
+    try:
+        stack = _opened(source, params.series, params.axes, params.allow_remote)
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename or source}: cannot be read ({error.strerror or error})"
+        ) from None
+    if params.voxel_size_um is None:
+        return stack
+    return _with_voxel_size(stack, params.voxel_size_um)
+
+
+def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
+    """Names of the images of a source, in the order that `series` counts them.
+
+    Parameters
+    ----------
+    source : path
+        As for `read_stack`.
+    allow_remote : bool
+        Permit addresses of OME-Zarr.
+
+    Returns
+    -------
+    list of str
+        One name for each series.
+    """
+    from napari_gmff.reading.image_files import kind_of
+    from napari_gmff.reading.ome_zarr import image_names, is_zarr
+    from napari_gmff.reading.tiff_open import open_tiff, series_names
+
+    if isinstance(source, str | os.PathLike):
+        if is_remote(source):
+            _check_remote(str(source), allow_remote)
+            return image_names(str(source))
+        path = Path(source)
+        if is_zarr(path):
+            return image_names(str(path))
+        if path.is_file() and kind_of(path) == "tiff":
+            return series_names(open_tiff(path))
+    return [read_stack(source, allow_remote=allow_remote).name]
+
+
+def is_remote(source: object) -> bool:
+    """Whether a source is an address rather than a path."""
+    return isinstance(source, str | os.PathLike) and bool(REMOTE.match(os.fspath(source)))
+
+
+def _opened(source: Any, series: int, axes: str | None, allow_remote: bool) -> FocusStack:
+    from napari_gmff.reading.arrays import is_array, read_array
+    from napari_gmff.reading.images import read_images
+
+    if isinstance(source, str | os.PathLike):
+        return _opened_path(os.fspath(source), series, axes, allow_remote)
+    if is_array(source):
+        _only_series(series, "array")
+        return read_array(source, axes=axes)
+    if isinstance(source, Sequence):
+        paths = [os.fspath(item) for item in source if isinstance(item, str | os.PathLike)]
+        if len(paths) != len(source) or not paths:
+            raise SourceError(
+                f"a list of sources must hold the paths of at least one image, got {source!r:.200}"
+            )
+        for path in paths:
+            if is_remote(path):
+                _check_remote(path, False)
+        if len(paths) == 1:
+            return _opened_path(paths[0], series, axes, allow_remote)
+        _only_series(series, "list of images")
+        return read_images([Path(path) for path in paths], name=_list_name(paths), axes=axes)
+    raise SourceError(
+        f"a source must be a path, a list of paths or an array, got {type(source).__name__}"
+    )
+
+
+def _opened_path(source: str | bytes, series: int, axes: str | None, remote: bool) -> FocusStack:
+    from napari_gmff.reading.image_files import kind_of
+    from napari_gmff.reading.images import read_folder, read_glob
+    from napari_gmff.reading.ome_zarr import is_zarr, read_ome_zarr
+    from napari_gmff.reading.tiff import read_tiff
+
+    text = os.fsdecode(source)
+    if is_remote(text):
+        _check_remote(text, remote)
+        return read_ome_zarr(text, series=series, axes=axes)
+    path = Path(text)
+    if not text or "\x00" in text or not path.exists():
+        if text and any(sign in text for sign in "*?["):
+            _only_series(series, text)
+            return read_glob(text, axes=axes)
+        raise SourceError(f"{text or repr(text)}: no such file or folder")
+    if is_zarr(path):
+        return read_ome_zarr(text, series=series, axes=axes)
+    if path.is_dir():
+        return read_folder(path, series=series, axes=axes)
+    kind = kind_of(path)
+    if kind == "tiff" or path.name.lower().endswith(".companion.ome"):
+        return read_tiff(path, series=series, axes=axes)
+    if kind is None:
+        raise SourceError(f"{text}: not an image that can be read (TIFF, OME-Zarr, PNG or JPEG)")
+    raise SourceError(
+        f"{text}: a focus stack needs a Z axis, a {kind.upper()} file holds a single image; "
+        "give a folder, a list or a pattern of images"
+    )
+
+
+def _check_remote(address: str, allowed: bool) -> None:
+    if not allowed:
+        raise SourceError(
+            f"{address}: remote addresses are only read when asked for (allow_remote)"
+        )
+
+
+def _only_series(series: int, what: str) -> None:
+    if series != 0:
+        raise SourceError(f"{what}: series must be below 1 (it has 1 series), got {series}")
+
+
+def _list_name(paths: Sequence[str]) -> str:
+    folders = {Path(path).resolve().parent for path in paths}
+    return folders.pop().name if len(folders) == 1 else Path(paths[0]).name
+
+
+def _with_voxel_size(stack: FocusStack, wanted: VoxelSize) -> FocusStack:
+    """Override the parts given; the direction of the slices stays as the source says."""
+    size = tuple(
+        new if new is not None else old
+        for new, old in zip(wanted, stack.voxel_size_um, strict=True)
+    )
+    positions = stack.z_positions_um
+    if wanted[0] is not None:
+        falls = positions is not None and positions[-1] < positions[0]
+        positions = evenly(stack.n_slices, -wanted[0] if falls else wanted[0])
+    return replace(stack, voxel_size_um=size, z_positions_um=positions)  # type: ignore[arg-type]

@@ -1,0 +1,120 @@
+"""What a TIFF's header promises, compared with what the file holds, before anything is decoded."""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from napari_gmff.errors import SourceError
+
+if TYPE_CHECKING:
+    from napari_gmff.reading.tiff_planes import TiffPlane
+
+MOST_PAGES = 1_000_000
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file that starts like this is a TIFF or BigTIFF."""
+    return head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+def count_pages(path: Path, name: str) -> int:
+    """Follow the chain of pages to its end.
+
+    Returns
+    -------
+    int
+        Number of pages.
+
+    Raises
+    ------
+    SourceError
+        If the chain leads out of the file, as in a truncated one, or in a circle.
+    """
+    size = path.stat().st_size
+    seen: set[int] = set()
+    with path.open("rb") as file:
+        order, offset, big = _first_page(file, name)
+        while offset:
+            if offset in seen or len(seen) > MOST_PAGES:
+                raise SourceError(f"{name}: damaged TIFF, its chain of pages runs in a circle")
+            if offset + 2 > size:
+                raise SourceError(
+                    f"{name}: truncated TIFF, page {len(seen)} should be at byte {offset} "
+                    f"but the file has {size}"
+                )
+            seen.add(offset)
+            offset = _next_page(file, offset, order, big, f"{name}: truncated TIFF", len(seen) - 1)
+    if not seen:
+        raise SourceError(f"{name}: a TIFF must hold at least one page, found none")
+    return len(seen)
+
+
+def check_planes(planes: Iterable[TiffPlane], name: str) -> None:
+    """Check that the data of all planes lie within their files.
+
+    Raises
+    ------
+    SourceError
+        That names the page whose data reach beyond the end.
+    """
+    sizes: dict[Path, int] = {}
+    for plane in planes:
+        if plane.path not in sizes:
+            sizes[plane.path] = plane.path.stat().st_size
+        end = int((plane.offsets + plane.byte_counts).max(initial=0))
+        if end > sizes[plane.path]:
+            named = name if plane.path.name in name else f"{name}: {plane.path.name}"
+            raise SourceError(
+                f"{named}: truncated TIFF, page {plane.number} needs {end} bytes "
+                f"but the file has {sizes[plane.path]}"
+            )
+
+
+@contextmanager
+def quiet_tifffile() -> Iterator[list[str]]:
+    """Collect what tifffile logs instead of showing it: it is said better by our own errors."""
+    found: list[str] = []
+
+    def collect(record: logging.LogRecord) -> bool:
+        found.append(record.getMessage())
+        return False
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(collect)
+    try:
+        yield found
+    finally:
+        logger.removeFilter(collect)
+
+
+def _first_page(file: BinaryIO, name: str) -> tuple[str, int, bool]:
+    head = file.read(16)
+    if not is_tiff(head) or len(head) < 8:
+        raise SourceError(f"{name}: not a TIFF file")
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2 if order == "<" else 3] == 43
+    if not big:
+        return order, struct.unpack(order + "I", head[4:8])[0], False
+    if len(head) < 16:
+        raise SourceError(f"{name}: truncated TIFF, its header is cut short")
+    return order, struct.unpack(order + "Q", head[8:16])[0], True
+
+
+def _next_page(file: BinaryIO, offset: int, order: str, big: bool, problem: str, page: int) -> int:
+    count_format, entry_bytes, offset_format = ("Q", 20, "Q") if big else ("H", 12, "I")
+    file.seek(offset)
+    data = file.read(struct.calcsize(count_format))
+    if len(data) == struct.calcsize(count_format):
+        (count,) = struct.unpack(order + count_format, data)
+        if count <= 65535:
+            file.seek(count * entry_bytes, os.SEEK_CUR)
+            data = file.read(struct.calcsize(offset_format))
+            if len(data) == struct.calcsize(offset_format):
+                return int(struct.unpack(order + offset_format, data)[0])
+    raise SourceError(f"{problem}, the tags of page {page} are cut short")

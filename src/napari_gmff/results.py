@@ -1,0 +1,242 @@
+"""What a fusion gives: lazily read images with their geometry and provenance."""
+
+from __future__ import annotations
+
+import shutil
+import weakref
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from napari_gmff.errors import ParameterError, SourceError
+from napari_gmff.export.layout import Geometry, ImageSpec
+
+if TYPE_CHECKING:
+    import dask.array as da
+    from numpy.typing import NDArray
+
+    from napari_gmff.focus_curves import FocusCurves
+
+__all__ = ["Format", "FusionResult", "Geometry", "ImageSpec", "open_result"]
+
+Format = Literal["ome-zarr", "ome-tiff"]
+
+
+@dataclass(eq=False)
+class FusionResult:
+    """The images of a fusion, read lazily from the Zarr store they were written to.
+
+    Attributes
+    ----------
+    images : dict of str to ImageSpec
+        What the store holds, by name.
+    geometry : Geometry
+        Pixel size and origin of all images.
+    provenance : dict
+        How the result was made; see `napari_gmff.provenance.make_provenance`.
+    store_path : Path
+        Folder of the Zarr group that holds ``<image>/0`` and its pyramid levels.
+    is_temporary : bool
+        Whether the store is deleted by `close`, or at the latest when the result is forgotten.
+    curves : FocusCurves or None
+        Recomputes scores from the stack; None for a result that was opened from disk.
+    """
+
+    images: dict[str, ImageSpec]
+    geometry: Geometry
+    provenance: dict[str, Any]
+    store_path: Path
+    is_temporary: bool = False
+    curves: FocusCurves | None = field(default=None, repr=False)
+    _delete: weakref.finalize[Any, Any] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Arrange that a temporary store never outlives the program."""
+        if self.is_temporary:
+            self._delete = weakref.finalize(
+                self, shutil.rmtree, str(self.store_path), ignore_errors=True
+            )
+
+    def image(self, name: str, level: int = 0) -> da.Array:
+        """Return one image, lazily.
+
+        Parameters
+        ----------
+        name : str
+            A key of `images`.
+        level : int
+            Pyramid level; 0 is full resolution, the only one of an unsaved result.
+
+        Returns
+        -------
+        dask.array.Array
+            Axes and dtype as in ``images[name]``.
+
+        Raises
+        ------
+        ParameterError
+            If the result has no such image or level, or was closed.
+        """
+        import dask.array as da
+        import zarr
+
+        if name not in self.images:
+            raise ParameterError(f"image: one of {', '.join(self.images)}, got {name!r}")
+        try:
+            array = zarr.open_array(str(self.store_path / name / str(level)), mode="r")
+        except FileNotFoundError:
+            raise ParameterError(
+                f"image {name} level {level} is not in {self.store_path.name}; "
+                "a temporary result is gone once it is closed"
+            ) from None
+        lazy: da.Array = da.from_array(array, chunks=array.chunks)
+        return lazy
+
+    @property
+    def fused(self) -> da.Array:
+        """Fused image; dtype and channels of the source, axes ``images["fused"].axes``."""
+        return self.image("fused")
+
+    @property
+    def focus_index(self) -> da.Array:
+        """Number of the chosen slice, from 0; smallest unsigned dtype, axes (T)YX."""
+        return self.image("focus_index")
+
+    @property
+    def depth(self) -> da.Array:
+        """Depth in `depth_unit`; float32, axes (T)YX, NaN where there is no data."""
+        return self.image("depth")
+
+    @property
+    def depth_unrefined(self) -> da.Array | None:
+        """Depth of the chosen slice, before refinement between slices; None if not kept."""
+        return self.image("depth_unrefined") if "depth_unrefined" in self.images else None
+
+    @property
+    def confidence(self) -> da.Array:
+        """Trust in the choice of slice; float32 from 0 to 1, axes (T)YX."""
+        return self.image("confidence")
+
+    def focus_curve(self, y: int, x: int, time: int = 0) -> NDArray[np.float32]:
+        """Return the scores of all fused slices at one pixel, by which its slice was chosen.
+
+        Parameters
+        ----------
+        y, x : int
+            Pixel of the result.
+        time : int
+            Time point of the result, from 0.
+
+        Returns
+        -------
+        ndarray, (N,), float32
+            In slice order; the largest belongs to the slice in `focus_index`.
+
+        Raises
+        ------
+        ParameterError
+            If the pixel is outside, or the result was opened from disk, without its stack.
+        """
+        if self.curves is None:
+            raise ParameterError(
+                f"focus curve: {self.store_path.name} was opened from disk; fuse the stack again"
+            )
+        return self.curves.at(y, x, time)
+
+    @property
+    def depth_unit(self) -> str:
+        """``"µm"``, or ``"slice"`` where the step between slices is unknown."""
+        return self.images["depth"].unit or "slice"
+
+    @property
+    def z_positions(self) -> NDArray[np.float64] | None:
+        """Position of every used slice in µm, in slice order; None where unknown."""
+        positions = self.provenance.get("slices", {}).get("z_um")
+        return None if positions is None else np.asarray(positions, dtype=np.float64)
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        format: Format = "ome-zarr",
+        overwrite: bool = False,
+        depth_min_confidence: float | None = None,
+    ) -> Path:
+        """Write the result; it appears under its name only when it is complete.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder to write, such as ``result.ome.zarr``.
+        format : {"ome-zarr", "ome-tiff"}
+            OME-Zarr 0.5, or a folder of pyramidal OME-TIFF files.
+        overwrite : bool
+            Replace an earlier result of this program; nothing else is ever replaced.
+        depth_min_confidence : float, optional
+            Depth becomes NaN where confidence, from 0 to 1, is lower; the parameter of the run
+            where left out.
+
+        Returns
+        -------
+        Path
+            The folder written.
+
+        Raises
+        ------
+        OutputError
+            If `path` exists (without `overwrite`), is no result of ours, or cannot be written.
+        ParameterError
+            If `format` is neither of the two.
+        """
+        from napari_gmff.export.saving import save_result
+
+        return save_result(self, Path(path), format, overwrite, depth_min_confidence)
+
+    def close(self) -> None:
+        """Delete a temporary store; a saved result stays."""
+        if self._delete is not None:
+            self._delete()
+
+    def __enter__(self) -> Self:
+        """Use the result in a ``with`` block that closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the result."""
+        self.close()
+
+
+def open_result(path: str | Path) -> FusionResult:
+    """Open a saved OME-Zarr result, lazily.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder that `FusionResult.save` or ``napari-gmff fuse`` wrote.
+
+    Returns
+    -------
+    FusionResult
+        Closing it leaves the files alone.
+
+    Raises
+    ------
+    SourceError
+        If the folder is not an OME-Zarr result of this program.
+    """
+    from napari_gmff.provenance import read_saved_attributes
+
+    root = Path(path)
+    values = read_saved_attributes(root)
+    try:
+        specs = [ImageSpec.from_json(image) for image in values["images"]]
+        return FusionResult(
+            images={spec.name: spec for spec in specs},
+            geometry=Geometry.from_json(values["geometry"]),
+            provenance=dict(values["provenance"]),
+            store_path=root,
+        )
+    except (KeyError, TypeError, ParameterError) as error:
+        raise SourceError(f"{root}: not a complete result of napari-gmff ({error})") from None

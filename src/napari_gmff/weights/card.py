@@ -1,0 +1,179 @@
+"""`ModelCard`: what is known about a stored model, kept beside its tensors as ``card.json``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from napari_gmff.errors import ParameterError, WeightsError
+
+CARD_FILE = "card.json"
+TENSOR_FILE = "model.safetensors"
+LICENSE_UNKNOWN = "NOASSERTION"
+"""SPDX's own word for a licence that nobody stated."""
+
+MAX_CARD_BYTES = 1 << 20
+
+# Lower case only and no dot at either end: a name is also a folder's name, and must mean the
+# same folder on file systems that ignore case or drop trailing dots, and never leave the store.
+_NAME_PATTERN = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_SPDX_ID = r"[A-Za-z0-9][A-Za-z0-9.+:-]*"
+_SPDX_PATTERN = rf"^\(*{_SPDX_ID}\)*(?: (?:AND|OR|WITH) \(*{_SPDX_ID}\)*)*$"
+
+ModelName = Annotated[str, StringConstraints(pattern=f"^{_NAME_PATTERN}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+SpdxExpression = Annotated[str, StringConstraints(pattern=_SPDX_PATTERN)]
+# One line without control characters: cards of others are printed on terminals.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=4000)]
+RangeRule = Literal["dtype", "percentiles"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class InputRangeRule(_Strict):
+    """How intensities become the 0…1 that a network was trained on.
+
+    ``"dtype"`` divides by the largest value of the pixel type (Y/255 for 8 bit);
+    ``"percentiles"`` takes robust percentiles of the stack.
+
+    Attributes
+    ----------
+    eight_bit : {"dtype", "percentiles"}
+        Rule for uint8 stacks.
+    other : {"dtype", "percentiles"}
+        Rule for every other pixel type.
+    """
+
+    eight_bit: RangeRule = "dtype"
+    other: RangeRule = "percentiles"
+
+
+class ModelDescription(_Strict):
+    """What a person or a catalogue states about a model.
+
+    Attributes
+    ----------
+    name : str
+        Name in the store: 1 to 64 of a-z, 0-9, ``.``, ``_``, ``-``.
+    title : str
+        Name for people.
+    architecture : str
+        Network the tensors belong to, such as ``"stackmff-v4"``.
+    input_range : InputRangeRule
+        Meaning of ``--input-range auto`` for this model.
+    license : str
+        SPDX expression; ``"NOASSERTION"`` where nobody stated one.
+    source : str
+        Address or words that say where the original came from; never a path of this machine.
+    citation : str
+        What to cite when publishing results.
+    notes : str
+        Anything else a user should know.
+    """
+
+    name: ModelName
+    title: Text
+    architecture: Annotated[str, StringConstraints(min_length=1)]
+    input_range: InputRangeRule = InputRangeRule()
+    license: SpdxExpression = LICENSE_UNKNOWN
+    source: Text = ""
+    citation: Text = ""
+    notes: Text = ""
+
+
+class ModelCard(ModelDescription):
+    """A description together with what identifies the tensors it describes.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of the file the tensors are read from: ``model.safetensors`` of a model folder, or the
+        file itself where a loose file is used without importing it.
+    source_sha256 : str
+        Of the file that was imported or downloaded, before any conversion.
+    created : datetime
+        When the model was stored, with its time zone.
+    schema_version : int
+        Layout of this card.
+    """
+
+    sha256: Sha256
+    source_sha256: Sha256
+    created: AwareDatetime
+    schema_version: Literal[1] = Field(1)
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it may name a model.
+
+    Raises
+    ------
+    ParameterError
+        If it has other characters than allowed; so a name can never be a path.
+    """
+    if re.fullmatch(_NAME_PATTERN, name) is None:
+        raise ParameterError(
+            "model name: must be 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending "
+            f"with a letter or digit, got {name!r}"
+        )
+    return name
+
+
+def described(**values: object) -> ModelDescription:
+    """Make a description from values a user gave.
+
+    Raises
+    ------
+    ParameterError
+        Naming each wrong value.
+    """
+    try:
+        return ModelDescription.model_validate(values)
+    except ValidationError as error:
+        raise ParameterError(f"model {_one_line(error)}") from None
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write ``card.json`` into a model folder that is being made."""
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read ``card.json`` of a model folder.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing, unreadable, or breaks a rule of the card.
+    """
+    path = folder / CARD_FILE
+    try:
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise WeightsError(f"{path}: a model card is at most {MAX_CARD_BYTES} bytes")
+        return ModelCard.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise WeightsError(f"{path}: not a valid model card ({_one_line(error)})") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise WeightsError(f"{path}: model card cannot be read ({reason})") from None
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"])
+        given = f", got {str(item['input'])[:80]!r}" if item["loc"] else ""
+        parts.append(f"{place}: {item['msg']}{given}" if place else item["msg"])
+    return "; ".join(parts)

@@ -1,0 +1,106 @@
+"""Planes of one window, each read once where memory allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_gmff.windows import Box, Window
+
+if TYPE_CHECKING:
+    from napari_gmff.engine_input import EngineInput
+    from napari_gmff.plan import FusionPlan
+    from napari_gmff.reading.stack import FocusStack
+
+CACHE_BYTES = 256 << 20
+"""Raw planes kept between scoring and copying; what does not fit is read again."""
+
+
+class WindowReader:
+    """Reads raw planes of a window and makes the engine's input of them.
+
+    Parameters
+    ----------
+    stack : FocusStack
+    plan : FusionPlan
+    time : int
+        Time point in the source.
+    window : Window
+    engine_input : EngineInput
+        Of that time point.
+
+    Attributes
+    ----------
+    invalid : dict of int to ndarray, (h, w), bool
+        By slice position, pixels of the window that are not finite in some channel.
+    """
+
+    def __init__(
+        self,
+        stack: FocusStack,
+        plan: FusionPlan,
+        time: int,
+        window: Window,
+        engine_input: EngineInput,
+    ) -> None:
+        self._volume = stack.data[time]
+        self._slices = plan.slices
+        self._box = window.read
+        self._input = engine_input
+        self._n_channels = stack.n_channels
+        self._cache: dict[tuple[int, int], NDArray[Any]] = {}
+        self._cached_bytes = 0
+        self.invalid: dict[int, NDArray[np.bool_]] = {}
+
+    @property
+    def n_slices(self) -> int:
+        """Number of slices to choose from."""
+        return len(self._slices)
+
+    def engine_slice(self, position: int) -> NDArray[np.float32]:
+        """Return what the engine sees of a slice, (h, w) float32, and note invalid pixels."""
+        if self._volume.dtype.kind == "f":
+            self._note_invalid(position)
+        planes = [self._plane(position, scale.channel) for scale in self._input.scales]
+        return self._input.make(planes)
+
+    def raw(self, position: int, box: Box) -> NDArray[Any]:
+        """Return the source's pixels of a slice, all channels.
+
+        Parameters
+        ----------
+        position : int
+            Position among the slices of the plan.
+        box : Box
+            Part of the window, in window pixels.
+
+        Returns
+        -------
+        ndarray, (C, h, w) or (C, h, w, S)
+        """
+        planes = [self._plane(position, channel, box) for channel in range(self._n_channels)]
+        return np.stack(planes)
+
+    def _plane(self, position: int, channel: int, box: Box | None = None) -> NDArray[Any]:
+        """Return a plane of the window, or only part of it where nothing is cached."""
+        key = position, channel
+        if key in self._cache:
+            plane = self._cache[key]
+            return plane if box is None else plane[box.slices]
+        part = self._box if box is None else box.shifted(self._box.y0, self._box.x0)
+        plane = np.asarray(self._volume[channel, self._slices[position]][part.slices].compute())
+        if box is None and self._cached_bytes + plane.nbytes <= CACHE_BYTES:
+            self._cache[key] = plane
+            self._cached_bytes += plane.nbytes
+        return plane
+
+    def _note_invalid(self, position: int) -> None:
+        invalid = np.zeros(self._box.shape, bool)
+        for channel in range(self._n_channels):
+            plane = self._plane(position, channel)
+            finite = np.isfinite(plane)
+            invalid |= ~(finite if plane.ndim == 2 else finite.all(-1))
+        if invalid.any():
+            self.invalid[position] = invalid

@@ -1,0 +1,82 @@
+"""What the README tells people to type does what it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    """Return the code blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", readme, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def readme(repository: Path) -> str:
+    return (repository / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def folder_with_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder that holds the `stack.ome.tif` of the examples: 4 slices, 2 µm apart."""
+    import tifffile
+
+    rng = np.random.default_rng(1)
+    stack = np.full((4, 128, 160), 100, np.uint8)
+    for index, columns in enumerate(np.array_split(np.arange(160), 4)):
+        stack[index][:, columns] = rng.integers(0, 255, (128, len(columns)))
+    metadata = {
+        "axes": "ZYX",
+        "PhysicalSizeX": 0.5,
+        "PhysicalSizeY": 0.5,
+        "PhysicalSizeZ": 2.0,
+    }
+    tifffile.imwrite(tmp_path / "stack.ome.tif", stack, metadata=metadata)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_python_example_runs_and_saves_its_result(readme: str, folder_with_stack: Path):
+    (example,) = blocks(readme, "python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "TCZYX (1, 1, 4, 128, 160) (2.0, 0.5, 0.5)"
+    assert done.stdout.splitlines()[1].startswith("depth in µm from ")
+    assert (folder_with_stack / "from-python.ome.zarr" / "fused" / "zarr.json").is_file()
+
+
+def test_shell_examples_fuse_and_print_a_methods_paragraph(readme: str, folder_with_stack: Path):
+    commands = [line for block in blocks(readme, "shell") for line in block.splitlines()]
+    ours = [shlex.split(line) for line in commands if line.startswith("napari-gmff ")]
+    assert [words[1] for words in ours] == ["fuse", "methods"]
+    for words in ours:
+        done = subprocess.run(
+            [sys.executable, "-m", "napari_gmff", *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "laplacian-energy" in done.stdout
+    assert (folder_with_stack / "fused.ome.zarr" / "zarr.json").is_file()
+
+
+def test_the_two_set_up_commands_are_there_word_for_word(readme: str, repository: Path):
+    commands = [line for block in blocks(readme, "shell") for line in block.splitlines()]
+    assert "pip install -c constraints.txt . && napari-gmff demo" in commands
+    assert "pip install tox && tox" in commands
+    assert "pip install tox && tox" in (repository / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_file_that_the_readme_links_to_exists(readme: str, repository: Path):
+    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+    assert links
+    assert [link for link in links if not (repository / link).is_file()] == []
