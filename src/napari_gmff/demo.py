@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_gmff.metrics import auroc, fraction_within, psnr_db
 from napari_gmff.panel import Tile, colored, draw_panel, grey
 from napari_gmff.scenes import Scene, relief_scene
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
 
@@ -98,7 +99,7 @@ def write_demo_panel(scene: Scene, result: FusionResult, path: Path) -> None:
     unit = result.depth_unit
     depth = result.depth.compute()
     tiles = [
-        Tile(f"slice {middle} of {last + 1}", grey(scene.stack[middle], 0, FULL_SCALE)),
+        Tile(f"slice {middle} of 0 to {last}", grey(scene.stack[middle], 0, FULL_SCALE)),
         Tile("fused", grey(result.fused.compute(), 0, FULL_SCALE)),
         Tile(f"focus index 0 to {last}", colored(index, 0, last)),
         Tile(f"depth {depth.min():.1f} to {depth.max():.1f} {unit}", colored(depth)),

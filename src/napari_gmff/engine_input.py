@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_gmff.params import FuseParams
 from napari_gmff.sampling import (
     Samples,
     looks_ordered,
@@ -24,12 +22,21 @@ from napari_gmff.sampling import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
 
 _NOISE_FLOOR = 0.01
 """Noise, as a fraction of the range, below which channels count as equally good."""
+
+_ROUNDING_NOISE = 12**-0.5
+"""Standard deviation, in grey levels, of rounding to whole ones."""
+
+_CONSTANT_QUALITY = 1e-12
+"""Not 0: where every channel is constant, shares must still add up to 1."""
 
 _OUTLIER_LIMITS = (-1.0, 2.0)
 """A pixel far outside the range would upset the network's means over the whole window."""
@@ -124,7 +131,7 @@ def measure_input(
     return EngineInput(
         scales=scales,
         sigma_px=smoothing_for(noise) if automatic else float(params.input_sigma_px),
-        ordered=looks_ordered(sum(samples)),
+        ordered=looks_ordered(np.sum(samples, axis=0, dtype=np.float32)),
         constant_slices=_constant_slices(samples),
     )
 
@@ -140,15 +147,29 @@ def _scales(
     noises = [
         noise_level(one) / (high - low) for one, (low, high) in zip(samples, ranges, strict=True)
     ]
-    # Inverse variance, so that an empty channel, which is noise stretched to full range, counts
-    # for little.
-    quality = [1 / (noise**2 + _NOISE_FLOOR**2) for noise in noises]
+    quality = [
+        _quality(one, dtype, noise, high - low)
+        for one, noise, (low, high) in zip(samples, noises, ranges, strict=True)
+    ]
     return tuple(
         ChannelScale(channel, low, high, noise, good / sum(quality))
         for channel, (low, high), noise, good in zip(
             plan.focus_channels, ranges, noises, quality, strict=True
         )
     )
+
+
+def _quality(samples: Samples, dtype: np.dtype[np.generic], noise: float, extent: float) -> float:
+    """Return a channel's inverse variance.
+
+    An empty channel, which is noise stretched to full range, counts for little; so does one whose
+    range is so few grey levels that rounding hides its noise. A constant one says nothing, and
+    its share would only dim the others.
+    """
+    if _is_constant(samples):
+        return _CONSTANT_QUALITY
+    rounding = 0.0 if dtype.kind == "f" else _ROUNDING_NOISE / extent
+    return 1 / (max(noise, rounding) ** 2 + _NOISE_FLOOR**2)
 
 
 def _input_range(
@@ -161,7 +182,7 @@ def _input_range(
         return percentile_range(samples)
     if dtype.kind == "f":
         return 0.0, 1.0
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.name)
     return float(max(limits.min, 0)), float(limits.max)
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_gmff.errors import ParameterError
 from napari_gmff.window_reader import WindowReader
 from napari_gmff.windows import Box, Window
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_gmff.engine_input import EngineInput
     from napari_gmff.engines.base import FocusEngine
     from napari_gmff.plan import FusionPlan
@@ -26,6 +27,9 @@ class _Curves:
     time_position: int
     place: Box
     scores: NDArray[np.float32]
+
+    def holds(self, pixel: Box, time_position: int) -> bool:
+        return self.time_position == time_position and self.place.intersection(pixel) is not None
 
 
 class FocusCurves:
@@ -79,7 +83,7 @@ class FocusCurves:
         y, x = y + self._plan.region.y0, x + self._plan.region.x0
         pixel = Box(y, y + 1, x, x + 1)
         last = self._last
-        if last is None or last.time_position != time_position or not last.place.intersection(pixel):
+        if last is None or not last.holds(pixel, time_position):
             last = self._last = self._score_tile(pixel, time_position)
         return last.scores[:, y - last.place.y0, x - last.place.x0].copy()
 

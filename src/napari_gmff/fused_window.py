@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_gmff.selection import Selection, SliceSelector, gather, refined_depth
-from napari_gmff.windows import Box, Window
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_gmff.engines.base import FocusEngine
     from napari_gmff.export.layout import ImageSpec
     from napari_gmff.plan import FusionPlan
+    from napari_gmff.scores import TileScores
     from napari_gmff.window_reader import WindowReader
+    from napari_gmff.windows import Box, Window
 
 
 @dataclass(frozen=True)
@@ -46,27 +49,28 @@ def fuse_window(
     specs: dict[str, ImageSpec],
     z_um: NDArray[np.float64] | None,
     ordered: bool,
-) -> Iterator[FusedWindow | None]:
+) -> Generator[FusedWindow | None, None, None]:
     """Score a window, choose slices, and copy the chosen pixels.
 
     Yields
     ------
-    None after each step of the engine, then the finished part as the last item.
+    FusedWindow or None
+        None after each step of the engine and each slice copied, then the finished part.
     """
     kept = window.core.intersection(plan.region)
     assert kept is not None
     within = kept.shifted(-window.read.y0, -window.read.x0)
     maps = _Maps(plan, z_um, ordered, engine)
-    for item in engine.iter_scores(
-        reader.engine_slice, len(plan.slices), window.read.shape, within=within
-    ):
-        if item is not None:
-            invalid = reader.invalid.get(item.slice_index)
-            maps.add(item.slice_index, item.tile, within, item.scores, invalid)
-        yield None
+    # An engine's scratch files must go when a run is stopped, not when it is forgotten.
+    with closing(_scored(engine, reader, len(plan.slices), window, within)) as items:
+        for item in items:
+            if item is not None:
+                invalid = reader.invalid.get(item.slice_index)
+                maps.add(item.slice_index, item.tile, within, item.scores, invalid)
+            yield None
     blocks = maps.blocks(within)
     position = blocks.pop("position")
-    fused, projection = _copy_pixels(reader, position, within, "max_projection" in specs)
+    fused, projection = yield from _copy_pixels(reader, position, within, "max_projection" in specs)
     blocks["fused"] = _as_channels(fused)
     if projection is not None:
         blocks["max_projection"] = _as_channels(projection)
@@ -78,6 +82,13 @@ def fuse_window(
     yield FusedWindow(
         place, {name: block for name, block in blocks.items() if name in specs}, invalid_voxels
     )
+
+
+def _scored(
+    engine: FocusEngine, reader: WindowReader, n_slices: int, window: Window, within: Box
+) -> Generator[TileScores | None, None, None]:
+    """Return the engine's scores as a generator, which can be closed whatever the engine made."""
+    yield from engine.iter_scores(reader.engine_slice, n_slices, window.read.shape, within=within)
 
 
 class _Maps:
@@ -111,7 +122,7 @@ class _Maps:
         if part is None:
             return
         if position == 0:
-            self._selector = SliceSelector(part.shape)
+            self._selector = SliceSelector(part.shape, self._kind)
         assert self._selector is not None
         local = part.shifted(-tile.y0, -tile.x0)
         mask = None if invalid is None else invalid[part.slices]
@@ -142,7 +153,7 @@ class _Maps:
 
 def _copy_pixels(
     reader: WindowReader, position: NDArray[np.int32], box: Box, project: bool
-) -> tuple[NDArray[Any], NDArray[Any] | None]:
+) -> Generator[None, None, tuple[NDArray[Any], NDArray[Any] | None]]:
     """Copy chosen pixels, (C, h, w) or (C, h, w, S), and the maximum over slices if wanted."""
     used = set(np.unique(position).tolist())
     fused: NDArray[Any] | None = None
@@ -156,6 +167,7 @@ def _copy_pixels(
         if project:
             # fmax: a NaN in one slice must not blank the projection.
             projection = planes if projection is None else np.fmax(projection, planes)
+        yield None
     assert fused is not None
     return fused, projection
 

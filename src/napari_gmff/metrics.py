@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def psnr_db(image: NDArray[Any], truth: NDArray[Any], full_scale: float) -> float:

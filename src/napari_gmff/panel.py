@@ -81,15 +81,15 @@ def draw_panel(tiles: list[Tile], path: Path, *, columns: int, width_px: int = 4
     size = (min(width, width_px), round(height * min(width, width_px) / width))
     rows = -(-len(tiles) // columns)
     cell = (size[0] + _GAP_PX, size[1] + _CAPTION_PX + _GAP_PX)
-    panel = Image.new(
-        "RGB", (columns * cell[0] + _GAP_PX, rows * cell[1] + _GAP_PX), _BACKGROUND
-    )
+    panel = Image.new("RGB", (columns * cell[0] + _GAP_PX, rows * cell[1] + _GAP_PX), _BACKGROUND)
     draw = ImageDraw.Draw(panel)
     font = ImageFont.load_default(size=15)
     for number, tile in enumerate(tiles):
         x = _GAP_PX + (number % columns) * cell[0]
         y = _GAP_PX + (number // columns) * cell[1]
-        draw.text((x + 2, y + 3), tile.caption, fill=(235, 235, 235), font=font)
+        # Pillow's own font has no micro sign and would draw an empty box.
+        caption = tile.caption.replace("µ", "u")
+        draw.text((x + 2, y + 3), caption, fill=(235, 235, 235), font=font)
         image = Image.fromarray(tile.image).resize(size, Image.Resampling.BOX)
         panel.paste(image, (x, y + _CAPTION_PX))
     with staging(path, overwrite=True, is_file=True) as partial:

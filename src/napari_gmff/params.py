@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +16,9 @@ from pydantic import (
 )
 
 from napari_gmff.errors import ParameterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BLOCK_MULTIPLE_PX = 128
 """StackMFF V4 halves space seven times, so a window's side must be a multiple of 2**7."""

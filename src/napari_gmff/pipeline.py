@@ -7,35 +7,37 @@ can be stopped there. `fuse` drives it for those who only want the result.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_gmff.engine_input import EngineInput, measure_input
 from napari_gmff.engines.base import EngineOptions, FocusEngine
 from napari_gmff.engines.registry import make_engine
 from napari_gmff.errors import FusionCancelled, ParameterError
 from napari_gmff.export.atomic import check_output, staging
-from napari_gmff.export.layout import Geometry, ImageSpec
 from napari_gmff.export.ome_zarr import finish_ome_zarr
 from napari_gmff.export.working import create_working_store, write_block
+from napari_gmff.failures import only_our_errors, reading
 from napari_gmff.focus_curves import FocusCurves
 from napari_gmff.fused_window import FusedWindow, fuse_window
 from napari_gmff.params import FuseParams, validated
 from napari_gmff.plan import FusionPlan, make_plan
-from napari_gmff.provenance import make_provenance
+from napari_gmff.reading.stack import FocusStack
 from napari_gmff.result_images import result_geometry, result_images
 from napari_gmff.results import Format, FusionResult, open_result
+from napari_gmff.run_record import record_of_run, warning_of_invalid, warnings_of_input
 from napari_gmff.window_reader import WindowReader
 
 if TYPE_CHECKING:
     import zarr
+    from numpy.typing import NDArray
 
-    from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.export.layout import ImageSpec
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Progress:
     Attributes
     ----------
     stage : str
-        "measure", "fuse" or "export".
+        "measure", "fuse" or "export", in this order; "export" only where an output is named.
     done, total : int
-        Steps of this stage.
+        Steps of this stage; `done` never falls, and ends at `total`.
     """
 
     stage: str
@@ -98,14 +100,17 @@ def fuse(
     run = iter_fuse(
         stack, params=params, output=output, format=format, overwrite=overwrite, **options
     )
-    while True:
-        try:
-            progress = next(run)
-        except StopIteration as finished:
-            result: FusionResult = finished.value
-            return result
-        if on_progress:
-            on_progress(progress)
+    # Closed here and now: an error that is kept, as Jupyter keeps the last one, holds the run's
+    # frames, and with them a half-written output.
+    with closing(run):
+        while True:
+            try:
+                progress = next(run)
+            except StopIteration as finished:
+                result: FusionResult = finished.value
+                return result
+            if on_progress:
+                on_progress(progress)
 
 
 def iter_fuse(
@@ -118,10 +123,12 @@ def iter_fuse(
     should_stop: Callable[[], bool] | None = None,
     **options: Any,
 ) -> Generator[Progress, None, FusionResult]:
-    """Fuse a focus stack step by step; see `fuse` for the parameters.
+    """Fuse a focus stack step by step.
 
     Parameters
     ----------
+    stack, params, output, format, overwrite, **options
+        As for `fuse`.
     should_stop : callable, optional
         Asked between slices of a window; a true answer ends the run. Closing the generator does
         the same.
@@ -138,25 +145,41 @@ def iter_fuse(
     Raises
     ------
     FusionCancelled
-        If `should_stop` said so; nothing is left behind.
+        If `should_stop` said so before the output was published; nothing is left behind.
+    GmffError
+        As for `fuse`; never a `RuntimeError`.
     """
-    params = validated(FuseParams, {**_set_fields(params), **options})
-    run = _Run(stack, params, make_plan(stack, params))
+    params = _merged(params, options)
+    _check_stack(stack)
     if format not in ("ome-zarr", "ome-tiff"):
         raise ParameterError(f"format: must be ome-zarr or ome-tiff, got {format!r}")
+    run = _Run(stack, params, make_plan(stack, params))
     out = None if output is None else Path(output)
     if out is not None:
         check_output(out, overwrite)
-    for progress in run.steps(out, format, overwrite):
-        yield progress
-        if should_stop is not None and should_stop():
-            raise FusionCancelled(f"{stack.name}: stopped on request")
+    steps = run.steps(out, format, overwrite)
+    with only_our_errors(stack.name), closing(steps):
+        for progress in steps:
+            yield progress
+            if should_stop is not None and not run.is_published and should_stop():
+                raise FusionCancelled(f"{stack.name}: stopped on request")
     return run.result
 
 
-def _set_fields(params: FuseParams | None) -> dict[str, Any]:
+def _check_stack(stack: object) -> None:
+    if not isinstance(stack, FocusStack):
+        found = type(stack).__name__
+        raise ParameterError(f"stack: must be a FocusStack, as read_stack gives it, got {found}")
+
+
+def _merged(params: FuseParams | None, options: dict[str, Any]) -> FuseParams:
+    if params is None:
+        return validated(FuseParams, options)
     # Only what was set: a default engine must not contradict weights given as an option.
-    return {} if params is None else params.model_dump(exclude_unset=True)
+    return validated(type(params), {**params.model_dump(exclude_unset=True), **options})
+
+
+_Steps = Generator[Progress, None, None]
 
 
 @dataclass
@@ -168,44 +191,71 @@ class _Run:
     plan: FusionPlan
     inputs: list[EngineInput] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    is_published: bool = False
     result: FusionResult = field(init=False)
 
-    def steps(self, out: Path | None, format: Format, overwrite: bool) -> Iterator[Progress]:
+    def steps(self, out: Path | None, format: Format, overwrite: bool) -> _Steps:
+        self._check_order()
         engine = make_engine(self.params.engine, _engine_options(self.params))
-        yield Progress("measure", 0, len(self.plan.times))
-        for number, time in enumerate(self.plan.times):
-            self.inputs.append(measure_input(self.stack, self.plan, self.params, engine, time))
-            yield Progress("measure", number + 1, len(self.plan.times))
+        yield from self._measure(engine)
         ordered = self._is_ordered()
-        specs = result_images(self.stack, self.plan, self.params, ordered)
-        geometry = result_geometry(self.stack, self.plan)
         if out is not None and format == "ome-zarr":
-            with staging(out, overwrite) as folder:
-                group = create_working_store(folder, specs.values())
-                yield from self._fuse_windows(engine, group, specs, ordered)
-                yield Progress("export", 0, 1)
-                finish_ome_zarr(group, specs.values(), geometry, self._provenance(engine, ordered))
-            self.result = open_result(out)
+            yield from self._to_ome_zarr(engine, ordered, out, overwrite)
         else:
-            folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
-            self.result = FusionResult(specs, geometry, {}, folder, is_temporary=True)
-            try:
-                group = create_working_store(folder, specs.values())
-                yield from self._fuse_windows(engine, group, specs, ordered)
-                self.result.provenance.update(self._provenance(engine, ordered))
-                if out is not None:
-                    yield Progress("export", 0, 1)
-                    self.result.save(out, format=format, overwrite=overwrite)
-            except BaseException:  # a closed generator and Ctrl-C too
-                self.result.close()
-                raise
+            yield from self._to_temporary(engine, ordered, out, format, overwrite)
         self.result.curves = FocusCurves(self.stack, self.plan, engine, self.inputs)
+        self.is_published = True
         if out is not None:
             yield Progress("export", 1, 1)
 
+    def _measure(self, engine: FocusEngine) -> _Steps:
+        times = self.plan.times
+        yield Progress("measure", 0, len(times))
+        for number, time in enumerate(times, start=1):
+            with reading(f"{self.stack.name}: time point {time}"):
+                one = measure_input(self.stack, self.plan, self.params, engine, time)
+            self.inputs.append(one)
+            yield Progress("measure", number, len(times))
+        self.warnings.extend(warnings_of_input(self.stack, self.plan, self.inputs))
+
+    def _to_ome_zarr(
+        self, engine: FocusEngine, ordered: bool, out: Path, overwrite: bool
+    ) -> _Steps:
+        specs = result_images(self.stack, self.plan, self.params, ordered)
+        geometry = result_geometry(self.stack, self.plan)
+        with staging(out, overwrite) as folder:
+            group = create_working_store(folder, specs.values())
+            yield from self._fuse_windows(engine, group, specs, ordered)
+            yield Progress("export", 0, 1)
+            finish_ome_zarr(group, specs.values(), geometry, self._record(engine, ordered))
+        self.result = open_result(out)
+
+    def _to_temporary(
+        self,
+        engine: FocusEngine,
+        ordered: bool,
+        out: Path | None,
+        format: Format,
+        overwrite: bool,
+    ) -> _Steps:
+        specs = result_images(self.stack, self.plan, self.params, ordered)
+        geometry = result_geometry(self.stack, self.plan)
+        folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
+        self.result = FusionResult(specs, geometry, {}, folder, is_temporary=True)
+        try:
+            group = create_working_store(folder, specs.values())
+            yield from self._fuse_windows(engine, group, specs, ordered)
+            self.result.provenance.update(self._record(engine, ordered))
+            if out is not None:
+                yield Progress("export", 0, 1)
+                self.result.save(out, format=format, overwrite=overwrite)
+        except BaseException:  # a closed generator and Ctrl-C too
+            self.result.close()
+            raise
+
     def _fuse_windows(
         self, engine: FocusEngine, group: zarr.Group, specs: dict[str, ImageSpec], ordered: bool
-    ) -> Iterator[Progress]:
+    ) -> _Steps:
         windows, n_slices = self.plan.windows, len(self.plan.slices)
         counts = [engine.n_steps(n_slices, window.read.shape) for window in windows]
         total, done = sum(counts) * len(self.plan.times), 0
@@ -215,11 +265,11 @@ class _Run:
             for window, count in zip(windows, counts, strict=True):
                 reader = WindowReader(self.stack, self.plan, time, window, self.inputs[t])
                 fused: FusedWindow | None = None
-                for step, fused in enumerate(
-                    fuse_window(engine, reader, self.plan, window, specs, self._z(), ordered)
-                ):
-                    if fused is None:
-                        yield Progress("fuse", done + min(step, count), total)
+                items = fuse_window(engine, reader, self.plan, window, specs, self._z(), ordered)
+                with closing(items):
+                    for step, fused in enumerate(items):
+                        if fused is None:
+                            yield Progress("fuse", done + min(step, count), total)
                 assert fused is not None
                 for name, block in fused.blocks.items():
                     write_block(group, specs[name], t, *fused.place, block)
@@ -227,74 +277,41 @@ class _Run:
                 done += count
                 yield Progress("fuse", done, total)
         if invalid_voxels:
-            self.warnings.append(
-                f"{invalid_voxels} voxels are NaN or infinite; they were never chosen where "
-                "another slice is finite"
-            )
+            self.warnings.append(warning_of_invalid(invalid_voxels))
 
     def _z(self) -> NDArray[np.float64] | None:
         return self.plan.z_um(self.stack)
 
-    def _is_ordered(self) -> bool:
-        """Decide the slice order once, from the first time point, and note what to warn of."""
-        self.warnings.extend(self.stack.notes)
-        if len(self.plan.slices) == 1:
-            self.warnings.append("only one slice: there is nothing to choose from")
-        for time, one in zip(self.plan.times, self.inputs, strict=True):
-            if one.constant_slices and len(self.plan.slices) > 1:
-                numbers = ", ".join(str(self.plan.slices[k]) for k in one.constant_slices)
-                self.warnings.append(f"constant slices at time {time}: {numbers}")
+    def _is_steady(self) -> bool:
         z_um = self._z()
-        is_steady = z_um is None or _is_steady(z_um)
-        if self.params.slice_order == "ordered" and not is_steady:
+        steps = np.ones(1) if z_um is None else np.diff(z_um)
+        return bool((steps > 0).all() or (steps < 0).all())
+
+    def _check_order(self) -> None:
+        if self.params.slice_order == "ordered" and not self._is_steady():
             raise ParameterError(
                 f"slice_order: ordered, but the z positions of {self.stack.name} do not rise or "
                 "fall steadily"
             )
+
+    def _is_ordered(self) -> bool:
+        """Decide the slice order once, from the first time point."""
         if self.params.slice_order != "auto":
             return self.params.slice_order == "ordered"
-        return is_steady and (z_um is not None or self.inputs[0].ordered)
+        return self._is_steady() and (self._z() is not None or self.inputs[0].ordered)
 
-    def _provenance(self, engine: FocusEngine, ordered: bool) -> dict[str, Any]:
-        described = dict(engine.describe())
-        z_um = self._z()
-        inputs = [
-            {
-                "t": time,
-                "channel": scale.channel,
-                "range": (scale.low, scale.high),
-                "noise": scale.noise,
-                "weight": scale.weight,
-                "sigma_px": one.sigma_px,
-            }
-            for time, one in zip(self.plan.times, self.inputs, strict=True)
-            for scale in one.scales
-        ]
-        return make_provenance(
-            engine=engine.name,
-            score_kind=engine.score_kind,
-            parameters=self.params.model_dump(mode="json"),
-            source_name=self.stack.name,
-            source_fingerprint=self.stack.fingerprint,
-            source_axes=self.stack.axes,
-            source_shape=self.stack.data.shape,
-            source_dtype=self.stack.dtype.name,
-            slices=self.plan.slices,
-            z_um=None if z_um is None else z_um.tolist(),
-            voxel_size_um=self.stack.voxel_size_um,
-            inputs=inputs,
-            slice_order="ordered" if ordered else "unordered",
-            device=described.pop("device"),
-            weights=described.pop("weights", None),
-            times=self.plan.times,
-            warnings=self.warnings,
-        )
+    def _record(self, engine: FocusEngine, ordered: bool) -> dict[str, Any]:
+        with reading(self.stack.name):
+            return record_of_run(
+                self.stack,
+                self.plan,
+                self.params,
+                engine,
+                self.inputs,
+                ordered=ordered,
+                warnings=self.warnings,
+            )
 
 
 def _engine_options(params: FuseParams) -> EngineOptions:
     return EngineOptions(params.weights, params.device, params.threads, params.memory_limit_mb)
-
-
-def _is_steady(z_um: NDArray[np.float64]) -> bool:
-    steps = np.diff(z_um)
-    return bool((steps > 0).all() or (steps < 0).all())

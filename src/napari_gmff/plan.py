@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_gmff.errors import ParameterError, SourceError
-from napari_gmff.params import Bounds, FuseParams
 from napari_gmff.reading.stack import SUPPORTED_DTYPES, FocusStack
 from napari_gmff.windows import Box, Window, window_grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_gmff.params import Bounds, FuseParams
 
 
 @dataclass(frozen=True)

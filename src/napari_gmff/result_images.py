@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_gmff.export.layout import Geometry, ImageSpec
-from napari_gmff.params import FuseParams
-from napari_gmff.plan import FusionPlan
 from napari_gmff.reading.stack import Channel
 
 if TYPE_CHECKING:
+    from napari_gmff.params import FuseParams
+    from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
 
 _SAMPLES = (
@@ -46,9 +46,7 @@ def result_images(
 
     shape = (*times, *plan.region.shape)
     index = ImageSpec("focus_index", f"{t_axis}yx", shape, plan.index_dtype, "index")
-    confidence = ImageSpec(
-        "confidence", f"{t_axis}yx", shape, np.dtype(np.float32), "confidence"
-    )
+    confidence = ImageSpec("confidence", f"{t_axis}yx", shape, np.dtype(np.float32), "confidence")
     images = [intensity("fused"), index, depth("depth"), confidence]
     if ordered:
         images.append(depth("depth_unrefined"))

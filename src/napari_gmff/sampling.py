@@ -35,6 +35,9 @@ CLEAN_NOISE = 0.006
 Smoothing clean data costs accuracy; break-even lies between 2 and 4 of 255.
 """
 
+_LEAST_RANGE = 1e-36
+"""Smallest range whose inverse is still a float32."""
+
 _PERMUTATIONS = 200
 _MIN_SLICES_TO_JUDGE_ORDER = 5
 
@@ -96,17 +99,24 @@ def luminance(plane: NDArray[np.generic]) -> NDArray[np.float32]:
     """
     if plane.ndim == 2:
         return plane.astype(np.float32)
-    weights = np.array([0.299, 0.587, 0.114], np.float32)
-    return plane[..., :3].astype(np.float32) @ weights
+    red, green, blue = (plane[..., sample].astype(np.float32) for sample in range(3))
+    # Term by term: the rounding of a matrix product changes with the memory layout of a chunk.
+    return np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
 
 
 def percentile_range(samples: Samples) -> tuple[float, float]:
-    """Return the robust range of the samples in grey levels; never empty."""
+    """Return the robust range of the samples in grey levels; never empty.
+
+    Where the percentiles coincide, because objects are few on an even ground, the whole range
+    counts instead; a constant stack gets a range of one grey level.
+    """
     finite = samples[np.isfinite(samples)]
     if not finite.size:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(finite, PERCENTILES))
-    return (low, high) if high > low else (low, low + 1.0)
+    if high - low < _LEAST_RANGE:
+        low, high = float(finite.min()), float(finite.max())
+    return (low, high) if high - low >= _LEAST_RANGE else (low, low + 1.0)
 
 
 def noise_level(samples: Samples) -> float:
@@ -120,6 +130,7 @@ def noise_level(samples: Samples) -> float:
     Parameters
     ----------
     samples : ndarray, (slices, patches, height, width)
+        As `read_samples` gives them.
 
     Notes
     -----
@@ -179,5 +190,4 @@ def looks_ordered(samples: Samples) -> bool:
     rng = np.random.default_rng(0)
     shuffled = [path_length(rng.permutation(n_slices)) for _ in range(_PERMUTATIONS)]
     own = path_length(np.arange(n_slices))
-    return own < np.percentile(shuffled, 1) and own < 0.9 * float(np.median(shuffled))
-
+    return own < float(np.percentile(shuffled, 1)) and own < 0.9 * float(np.median(shuffled))

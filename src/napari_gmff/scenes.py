@@ -159,9 +159,7 @@ def _band(size_px: int, sigma_px: float, rng: np.random.Generator) -> FloatImage
     return np.asarray((noise - noise.mean()) / noise.std())
 
 
-def _relief(
-    size_px: int, n_slices: int, step: bool, rng: np.random.Generator
-) -> FloatImage:
+def _relief(size_px: int, n_slices: int, step: bool, rng: np.random.Generator) -> FloatImage:
     y, x = np.mgrid[:size_px, :size_px] / size_px
     height = 0.55 * x + 0.25 * y + 0.08 * _band(size_px, size_px / 9, rng)
     if step:
@@ -170,9 +168,7 @@ def _relief(
     return np.asarray(height * (n_slices - 1))
 
 
-def _patchy_texture(
-    size_px: int, rng: np.random.Generator
-) -> tuple[FloatImage, NDArray[np.bool_]]:
+def _patchy_texture(size_px: int, rng: np.random.Generator) -> tuple[FloatImage, NDArray[np.bool_]]:
     """Texture of several sizes whose contrast fades to nothing in places."""
     grain = _band(size_px, 0.7, rng) + _band(size_px, 2.0, rng) + 0.7 * _band(size_px, 6.0, rng)
     contrast = np.clip(0.75 + 0.45 * _band(size_px, size_px / 16, rng), 0, 1)

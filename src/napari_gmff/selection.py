@@ -46,14 +46,18 @@ class SliceSelector:
     ----------
     shape_yx : tuple of int
         Size of the tile.
+    kind : ScoreKind
+        What the scores are; sets the temperature T below.
 
     Notes
     -----
-    Confidence is the chosen slice's softmax share p of the scores, rescaled from chance to
-    certainty: (p - 1/N) / (1 - 1/N). It does not depend on the order of the slices.
+    Confidence is (N - S) / (N - 1), where S, the sum over slices of exp((score - best) / T), is
+    the effective number of slices that compete: 1 where one stands out, N where all are equal. For
+    focus energies it is their contrast, 1 - mean / maximum, brought to 0...1. It does not depend
+    on the order of the slices.
     """
 
-    def __init__(self, shape_yx: tuple[int, int]) -> None:
+    def __init__(self, shape_yx: tuple[int, int], kind: ScoreKind) -> None:
         nothing = np.full(shape_yx, -np.inf, np.float32)
         self._count = 0
         self._position = np.zeros(shape_yx, np.int32)
@@ -61,8 +65,9 @@ class SliceSelector:
         self._before = np.full(shape_yx, np.nan, np.float32)
         self._after = np.full(shape_yx, np.nan, np.float32)
         self._previous: FloatMap | None = None
+        self._temperature = kind.temperature
         # float64: the sum must come out the same, to float32, in any order of slices.
-        self._share = np.zeros(shape_yx, np.float64)
+        self._rivals = np.zeros(shape_yx, np.float64)
 
     def add(self, scores: FloatMap, invalid: NDArray[np.bool_] | None = None) -> None:
         """Fold in the next slice.
@@ -70,6 +75,7 @@ class SliceSelector:
         Parameters
         ----------
         scores : ndarray, (h, w), float32
+            Higher is sharper; no NaN. Kept until the next slice, so not to be changed.
         invalid : ndarray, (h, w), bool, optional
             Pixels that must not be chosen, because the source is not finite there.
         """
@@ -79,7 +85,7 @@ class SliceSelector:
         follows = (self._position == k - 1) & np.isfinite(self._best) if k else None
         # Strictly greater: on a tie the lower slice stays.
         wins = scores > self._best
-        self._add_share(scores, wins)
+        self._add_rivals(scores, wins)
         if follows is not None:
             self._after[follows] = scores[follows]
         if self._previous is not None:
@@ -90,22 +96,21 @@ class SliceSelector:
         self._previous = scores
         self._count += 1
 
-    def _add_share(self, scores: FloatMap, wins: NDArray[np.bool_]) -> None:
+    def _add_rivals(self, scores: FloatMap, wins: NDArray[np.bool_]) -> None:
         """Update the sum of exp(score - best), rescaling it where the best changes."""
         best = np.where(wins, scores, self._best).astype(np.float64)
         known = np.isfinite(best)
         safe = np.where(known, best, 0.0)
         with np.errstate(over="ignore"):
-            rescale = np.exp(np.where(known, self._best - safe, -np.inf))
-            added = np.exp(np.where(known, scores - safe, -np.inf))
-        self._share = self._share * rescale + added
+            rescale = np.exp(np.where(known, (self._best - safe) / self._temperature, -np.inf))
+            added = np.exp(np.where(known, (scores - safe) / self._temperature, -np.inf))
+        self._rivals = self._rivals * rescale + added
 
     def finish(self) -> Selection:
         """Return the selection after the last slice."""
-        chance = 1.0 / self._count
         if self._count > 1:
-            top = np.divide(1.0, self._share, out=np.zeros_like(self._share), where=self._share > 0)
-            confidence = np.clip((top - chance) / (1 - chance), 0.0, 1.0)
+            confidence = np.clip((self._count - self._rivals) / (self._count - 1), 0.0, 1.0)
+            confidence[~np.isfinite(self._best)] = 0.0
         else:
             confidence = np.zeros(self._best.shape)  # one slice: nothing was compared
         before = np.where(np.isfinite(self._before), self._before, np.nan)
@@ -131,6 +136,7 @@ def refined_depth(
     Parameters
     ----------
     selection : Selection
+        From `SliceSelector.finish`.
     z_positions : ndarray, (N,), float64
         Steadily rising or falling positions of the slices scored, in any unit.
     kind : ScoreKind

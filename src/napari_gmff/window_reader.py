@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_gmff.windows import Box, Window
+from napari_gmff.failures import reading
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_gmff.engine_input import EngineInput
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.windows import Box, Window
 
 CACHE_BYTES = 256 << 20
 """Raw planes kept between scoring and copying; what does not fit is read again."""
@@ -46,6 +48,7 @@ class WindowReader:
         engine_input: EngineInput,
     ) -> None:
         self._volume = stack.data[time]
+        self._name = f"{stack.name}: time point {time}" if stack.n_times > 1 else stack.name
         self._slices = plan.slices
         self._box = window.read
         self._input = engine_input
@@ -90,7 +93,9 @@ class WindowReader:
             plane = self._cache[key]
             return plane if box is None else plane[box.slices]
         part = self._box if box is None else box.shifted(self._box.y0, self._box.x0)
-        plane = np.asarray(self._volume[channel, self._slices[position]][part.slices].compute())
+        number = self._slices[position]
+        with reading(f"{self._name}: slice {number} of channel {channel}"):
+            plane = np.asarray(self._volume[channel, number][part.slices].compute())
         if box is None and self._cached_bytes + plane.nbytes <= CACHE_BYTES:
             self._cache[key] = plane
             self._cached_bytes += plane.nbytes

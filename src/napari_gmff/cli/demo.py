@@ -35,17 +35,29 @@ def add_demo_parser(subparsers: Any) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
-    from napari_gmff.demo import demo_scene, demo_stack, score, write_demo_panel
     from napari_gmff.errors import OutputError
-    from napari_gmff.pipeline import fuse
 
     folder: Path = args.output
+    is_new = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+    try:
+        return _run(args, folder)
+    except BaseException:
+        # Only if nothing finished is in it.
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def _run(args: argparse.Namespace, folder: Path) -> int:
+    from napari_gmff.demo import demo_scene, demo_stack, score, write_demo_panel
+    from napari_gmff.pipeline import fuse
+
     scene = demo_scene()
-    out = folder / "demo.ome.zarr"
+    out, picture = folder / "demo.ome.zarr", folder / "demo.png"
     with progress_bar(hidden=args.json) as show:
         result = fuse(
             demo_stack(scene),
@@ -56,19 +68,37 @@ def _demo(args: argparse.Namespace) -> int:
         )
     with result:
         scores = score(scene, result)
-        write_demo_panel(scene, result, folder / "demo.png")
+        write_demo_panel(scene, result, picture)
         engine = result.provenance["engine"]
     if args.json:
         print(json.dumps({"engine": engine, **asdict(scores)}, indent=2))
         return 0
     print(f"A synthetic relief, 12 slices of 768×768, fused with {engine}, against the truth:")
-    print(f"  PSNR            {scores.psnr_db:6.2f} dB  (best single slice "
-          f"{scores.slice_psnr_db:.2f} dB, true focus map {scores.best_psnr_db:.2f} dB)")
-    print(f"  focus accuracy  {scores.accuracy:6.1%}     (within one slice "
-          f"{scores.within_one:.2%} of textured pixels)")
-    print(f"  depth error     {scores.depth_error_um:6.3f} µm  (without refinement "
-          f"{scores.unrefined_error_um:.3f} µm, slices are {scene.z_step_um} µm apart)")
-    print(f"  confidence      {scores.confidence_auroc:6.3f}     (AUROC for more than one slice "
-          "off)")
-    print(f"Picture: {folder / 'demo.png'}   Result: {out}")
+    for title, value, remark in (
+        (
+            "PSNR",
+            f"{scores.psnr_db:.2f} dB",
+            f"best single slice {scores.slice_psnr_db:.2f} dB, "
+            f"true focus map {scores.best_psnr_db:.2f} dB",
+        ),
+        (
+            "focus accuracy",
+            f"{scores.accuracy:.1%}",
+            f"within one slice {scores.within_one:.2%} of textured pixels",
+        ),
+        (
+            "depth error",
+            f"{scores.depth_error_um:.3f} µm",
+            f"without refinement {scores.unrefined_error_um:.3f} µm, "
+            f"slices are {scene.z_step_um} µm apart",
+        ),
+        (
+            "confidence",
+            f"{scores.confidence_auroc:.3f}",
+            "AUROC for pixels more than one slice off",
+        ),
+    ):
+        print(f"  {title:15} {value:>9}  ({remark})")
+    print(f"Picture: {picture}")
+    print(f"Result:  {out}")
     return 0

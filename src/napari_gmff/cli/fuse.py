@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.progress import progress_bar
-from napari_gmff.params import FuseParams, ReadParams
+from napari_gmff.params import ReadParams
 
 if TYPE_CHECKING:
-    from napari_gmff.params import RunParams
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
 
@@ -67,7 +66,7 @@ def _fuse(args: argparse.Namespace) -> int:
         with progress_bar(hidden=args.quiet or args.json) as show:
             result = fuse(
                 stack,
-                params=_fuse_part(params),
+                params=params,
                 output=args.output,
                 format=args.format,
                 overwrite=args.overwrite,
@@ -77,11 +76,6 @@ def _fuse(args: argparse.Namespace) -> int:
             seconds = time.perf_counter() - started
             _report(args, stack, result, seconds)
     return 0
-
-
-def _fuse_part(params: RunParams) -> FuseParams:
-    fields = set(FuseParams.model_fields)
-    return FuseParams.model_validate(params.model_dump(include=fields, exclude_unset=True))
 
 
 def _report(
@@ -108,4 +102,6 @@ def _report(
             f"fused with {provenance['engine']}{weights} on {provenance['device']} "
             f"in {seconds:.1f} s"
         )
-        print(f"{args.output}: {', '.join(result.images)}; depth in {result.depth_unit}")
+        unit = result.depth_unit
+        in_unit = "slices, their step is unknown" if unit == "slice" else unit
+        print(f"{args.output}: {', '.join(result.images)}; depth in {in_unit}")

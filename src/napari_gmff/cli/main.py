@@ -6,15 +6,22 @@ Subcommands import what they need when they run, so that `--help` is quick.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from napari_gmff.errors import GmffError
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+
+_CLEANING_S = 3.0
+"""Time after Ctrl-C in which a second one is ignored, so that it cannot stop the cleaning up."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,32 +43,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0; 2 for bad input, with one line on stderr; 130 when interrupted.
+
+    Raises
+    ------
+    SystemExit
+        By the parser: 0 for ``--help`` and ``--version``, 2 for wrong arguments.
     """
-    args = _parser().parse_args(argv)
-    # A polite kill must clean up like Ctrl-C does.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code: int = args.handler(args)
-        return code
+        with _interrupts():
+            code = _run(sys.argv[1:] if argv is None else argv)
+            sys.stdout.flush()
+            return code
     except GmffError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        print("napari-gmff: interrupted, nothing was written", file=sys.stderr)
+        print("napari-gmff: interrupted, nothing half-written is left", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing is wrong. Keep Python from flushing again.
-        sys.stdout = None  # type: ignore[assignment]
+        # Whoever read our output has gone; nothing is wrong. What is still in Python's buffer
+        # must go somewhere when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _complain("out of memory; try a smaller --block-px")
+        return _complain("out of memory; try a smaller --block-px or fewer slices (--z-range)")
     except OSError as error:
         return _complain(f"{error.filename or 'system'}: {error.strerror or error}")
+
+
+def _run(argv: Sequence[str]) -> int:
+    from napari_gmff.cli.parameter_flags import with_negative_values
+
+    args = _parser().parse_args(with_negative_values(argv))
+    code: int = args.handler(args)
+    return code
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let Ctrl-C and a polite kill (SIGTERM) end the block alike, by `KeyboardInterrupt`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    last_s = -_CLEANING_S
+
+    def interrupt(*_: object) -> None:
+        nonlocal last_s
+        before_s, last_s = last_s, time.monotonic()
+        if last_s - before_s >= _CLEANING_S:
+            raise KeyboardInterrupt
+
+    previous: dict[signal.Signals, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A program started with nohup or in the background may have been told to ignore it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            previous[number] = signal.signal(number, interrupt)
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _complain(message: str) -> int:
@@ -82,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Fuse focus stacks into one sharp image that holds only measured pixels.",
     )
     parser.add_argument("--version", action="version", version=f"napari-gmff {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_fuse_parser(subparsers)
     add_demo_parser(subparsers)
     add_methods_parser(subparsers)

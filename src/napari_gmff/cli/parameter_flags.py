@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_gmff.errors import ParameterError
 from napari_gmff.params import RunParams, load_params, validated
 
 _METAVARS = {
@@ -40,9 +43,7 @@ def add_parameter_flags(parser: argparse.ArgumentParser) -> None:
         default = "" if field.default in (None, False) else f" [{field.default}]"
         text = f"{field.description}{default}".replace("%", "%%")
         if field.annotation is bool:
-            group.add_argument(
-                flag, action=argparse.BooleanOptionalAction, default=None, help=text
-            )
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
         else:
             metavar = _METAVARS.get(name, "N")
             group.add_argument(flag, dest=name, default=None, metavar=metavar, help=text)
@@ -56,7 +57,28 @@ def run_params(args: argparse.Namespace) -> RunParams:
     ParameterError
         If the file or a flag is wrong.
     """
-    values: dict[str, Any] = load_params(args.params) if args.params else {}
+    values = _values_of_file(args.params) if args.params else {}
     flags = {name: getattr(args, name) for name in RunParams.model_fields}
     values.update({name: value for name, value in flags.items() if value is not None})
     return validated(RunParams, values)
+
+
+def with_negative_values(argv: Sequence[str]) -> list[str]:
+    """Join flags and values such as ``-100:200``, which argparse would take for a flag."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and re.fullmatch(r"--[a-z-]+", joined[-1]) and re.match(r"-[\d.]", word):
+            joined[-1] = f"{joined[-1]}={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _values_of_file(path: Path) -> dict[str, Any]:
+    try:
+        return load_params(path)
+    except ParameterError as error:
+        message = str(error)
+        if message.startswith(str(path)):
+            raise
+        raise ParameterError(f"{path}: {message}") from None

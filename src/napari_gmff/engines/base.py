@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
 from napari_gmff.windows import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
 
 RangeRule = Literal["dtype", "percentiles"]
 """Whole range of the pixel type, or robust percentiles of the stack."""
@@ -71,6 +75,7 @@ class FocusEngine(Protocol):
         read_slice : callable
             Returns slice k, (h, w) float32 in about 0...1.
         n_slices : int
+            Number of slices, at least 1.
         shape_yx : tuple of int
             Height and width of the window, any size.
         within : Box, optional

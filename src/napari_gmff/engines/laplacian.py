@@ -9,15 +9,18 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy import ndimage
 
 from napari_gmff.engines.base import EngineOptions, RangeRule, whole
 from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
-from napari_gmff.windows import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from napari_gmff.windows import Box
 
 WINDOW_SIGMA_PX = 3.0
 """Small enough to follow edges, large enough to average noise."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from napari_gmff.engines.base import EngineOptions, FocusEngine
 from napari_gmff.errors import ParameterError
+
+if TYPE_CHECKING:
+    from napari_gmff.engines.base import EngineOptions, FocusEngine
 
 _ENGINES = {
     "laplacian-energy": "napari_gmff.engines.laplacian:LaplacianEnergy",

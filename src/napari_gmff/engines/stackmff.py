@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_gmff.engines.base import EngineOptions, RangeRule, cropped, whole
 from napari_gmff.errors import DeviceError
@@ -18,6 +16,11 @@ from napari_gmff.network.stackmff_v4 import ARCHITECTURE, SIZE_MULTIPLE_PX
 from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
 from napari_gmff.weights.resolve import resolve_weights
 from napari_gmff.windows import Box, tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
 DEFAULT_WEIGHTS = "authors-v4"
 
@@ -45,7 +48,9 @@ class StackMFFV4Engine:
 
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
         """One coarse step and, for each fine tile, three steps for each slice."""
-        n_tiles = len(list(tiles(padded_shape(shape_yx), fine_tile_px(n_slices))))
+        fine_tiles = tiles(padded_shape(shape_yx), fine_tile_px(n_slices))
+        image = whole(shape_yx)
+        n_tiles = sum(tile.intersection(image) is not None for tile in fine_tiles)
         return n_slices * (1 + 3 * n_tiles)
 
     def iter_scores(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from napari_gmff.errors import WeightsError
 from napari_gmff.network.stackmff_v4 import StackMFFV4
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 _BLOCK = {
@@ -38,7 +39,9 @@ def _residual(has_expand: bool, has_gate: bool) -> dict[str, str]:
     names = {}
     for number, part in enumerate(parts):
         if part == "gate":
-            names.update({"gate.reduce": f"block.{number}.fc1", "gate.expand": f"block.{number}.fc2"})
+            names.update(
+                {"gate.reduce": f"block.{number}.fc1", "gate.expand": f"block.{number}.fc2"}
+            )
         else:
             names.update({f"{part}.conv": f"block.{number}.0", f"{part}.norm": f"block.{number}.1"})
     return names

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 
 from napari_gmff.errors import DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def pick_device(name: str) -> torch.device:

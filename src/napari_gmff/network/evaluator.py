@@ -14,13 +14,11 @@ and feature maps live channels-last in one buffer that is reused for every tile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import math
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_gmff.network.folding import folded
@@ -29,15 +27,24 @@ from napari_gmff.network.stackmff_v4 import FEATURES, POOL_PX, CrossSliceAttenti
 from napari_gmff.scores import ReadSlice, TileScores
 from napari_gmff.windows import Box, tiles
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
 QUARTER_CHANNELS = 24
 FINE_HALO_PX = 20
 """Reach of what follows the decoder: two exchanges (8 px each) and a 7x7 filter (3 px)."""
 
 _QUARTER_HALO = 3
-"""Reach of the encoder's first stage and of the decoder, in quarter-resolution pixels."""
+"""Reach of the decoder, in quarter-resolution pixels."""
 
-_STRIP_PX = 1 << 16
-"""Pixels per strip of local operations: 16 channels of them are 4 MB."""
+_STRIP_FLOATS = 1 << 21
+"""Widest activation of a strip of local operations: 8 MB, so that it stays in the cache."""
+
+DECODER_FLOATS_PER_PX = 16
+"""Widest activation of the decoder per full-resolution pixel."""
 
 _FEATURE_BYTES = 320 << 20
 """Aim for the feature buffer of one fine tile through all slices."""
@@ -77,7 +84,9 @@ class StackMFFV4Evaluator:
 
     def __init__(self, model: StackMFFV4, device: torch.device) -> None:
         self.device = device
-        self._net = folded(model).to(device, memory_format=torch.channels_last)
+        net = folded(model).to(device)
+        # torch's type hints leave this keyword out.
+        self._net: StackMFFV4 = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def iter_scores(
         self,
@@ -115,29 +124,31 @@ class StackMFFV4Evaluator:
             for k in range(n_slices):
                 coarse[k] = self._coarse_map(read_slice(k))
                 yield None
-        for tile in tiles(shape_yx, tile_px or fine_tile_px(n_slices)):
+        side = tile_px or fine_tile_px(n_slices)
+        buffer = self._new_buffer(n_slices, side, shape_yx)
+        for tile in tiles(shape_yx, side):
             if within is None or tile.intersection(within):
-                yield from self._iter_tile(tile, n_slices, shape_yx, coarse)
+                yield from self._iter_tile(tile, n_slices, shape_yx, coarse, buffer)
+
+    def _new_buffer(self, n_slices: int, tile_px: int, shape_yx: tuple[int, int]) -> Tensor:
+        """Make room for the features of the largest tile; fresh memory for each would be slow."""
+        height, width = (min(tile_px + 2 * FINE_HALO_PX, side) for side in shape_yx)
+        return torch.empty(n_slices * height * width * FEATURES, device=self.device)
 
     def _coarse_map(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring a slice (H, W) to the decoder's map (H/4, W/4, 24), over the whole window."""
         x = torch.from_numpy(plane).to(self.device)[None, None]
-        h, w = plane.shape
-        backbone = self._net.backbone
-        quarter = torch.empty(
-            (1, QUARTER_CHANNELS, h // 4, w // 4),
-            device=self.device,
-            memory_format=torch.channels_last,
-        )
-        for y0, y1, top, bottom in _strips(0, h // 4, h // 4, w):
-            part = backbone.encode_quarter(x[:, :, 4 * top : 4 * bottom])
-            quarter[:, :, y0:y1] = part[:, :, y0 - top : y1 - top]
-        deep = backbone.deepen_quarter(quarter)
+        deep = self._net.backbone.deepen(x, run_in_strips)
         result: NDArray[np.float32] = deep[0].permute(1, 2, 0).contiguous().cpu().numpy()
         return result
 
     def _iter_tile(
-        self, tile: Box, n_slices: int, shape_yx: tuple[int, int], coarse: CoarseMaps
+        self,
+        tile: Box,
+        n_slices: int,
+        shape_yx: tuple[int, int],
+        coarse: CoarseMaps,
+        buffer: Tensor,
     ) -> Iterator[TileScores | None]:
         h, w = shape_yx
         halo = FINE_HALO_PX
@@ -149,7 +160,8 @@ class StackMFFV4Evaluator:
         )
         rows = row_weights(grown.y0, grown.y1, h, self.device)
         columns = row_weights(grown.x0, grown.x1, w, self.device)
-        features = torch.empty((n_slices, *grown.shape, FEATURES), device=self.device)
+        shape = (n_slices, *grown.shape, FEATURES)
+        features = buffer[: math.prod(shape)].view(shape)
         # No tensor may stay in inference mode across a yield: the mode is the thread's.
         with torch.inference_mode():
             tokens = self._new_tokens(n_slices, grown)
@@ -215,9 +227,33 @@ def _pooled(features: Tensor) -> Tensor:
     return F.avg_pool2d(features.permute(2, 0, 1)[None], POOL_PX)[0].permute(1, 2, 0)
 
 
-def _strips(start: int, stop: int, height: int, width_px: int) -> Iterator[tuple[int, int, int, int]]:
+def run_in_strips(
+    step: Callable[[Tensor], Tensor], x: Tensor, stride: int, floats_per_px: int
+) -> Tensor:
+    """Run a local step strip by strip; see `RunLocal`. Equals the whole up to rounding."""
+    height, width = x.shape[-2:]
+    halo = 2 * stride
+    rows = max(4 * stride, _STRIP_FLOATS // (floats_per_px * width) // stride * stride)
+    out: Tensor | None = None
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        top, bottom = max(start - halo, 0), min(stop + halo, height)
+        part = step(x[:, :, top:bottom])
+        if out is None:
+            shape = (len(x), part.shape[1], height // stride, part.shape[3])
+            out = torch.empty(shape, device=x.device, memory_format=torch.channels_last)
+        first = (start - top) // stride
+        count = (stop - start) // stride
+        out[:, :, start // stride : stop // stride] = part[:, :, first : first + count]
+    assert out is not None
+    return out
+
+
+def _strips(
+    start: int, stop: int, height: int, width_px: int
+) -> Iterator[tuple[int, int, int, int]]:
     """Cut quarter-resolution rows into strips (start, stop, and both grown by the halo)."""
-    rows = max(8, _STRIP_PX // (4 * width_px))
+    rows = max(8, _STRIP_FLOATS // (DECODER_FLOATS_PER_PX * 16) // (width_px // 4))
     for y0 in range(start, stop, rows):
         y1 = min(y0 + rows, stop)
         yield y0, y1, max(y0 - _QUARTER_HALO, 0), min(y1 + _QUARTER_HALO, height)

@@ -25,8 +25,6 @@ def folded(model: StackMFFV4) -> StackMFFV4:
     result = copy.deepcopy(model).eval().requires_grad_(False)
     for module in result.modules():
         for conv, norm in _PAIRS.get(type(module), ()):
-            setattr(
-                module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm))
-            )
+            setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
             setattr(module, norm, nn.Identity())
     return result

@@ -70,10 +70,13 @@ def add_raised(
     Parameters
     ----------
     features : Tensor, (h, w, C), contiguous
+        Receives the sum.
     pooled : Tensor, (h/4, w/4, C)
+        What is upsampled.
     rows, columns : Bands
         From `row_weights` for the two axes.
     identity : float
+        Factor of `features`.
     """
     h, w, channels = features.shape
     wide = features.new_empty((pooled.shape[0], w, channels))

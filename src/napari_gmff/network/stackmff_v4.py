@@ -11,9 +11,10 @@ evaluated by `napari_gmff.network.evaluator`, which calls the same modules piece
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -95,8 +96,12 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, row: _Residual) -> None:
         super().__init__()
-        act: type[nn.Module] = nn.Hardswish if row.hard else nn.ReLU
+        kind = nn.Hardswish if row.hard else nn.ReLU
         wide = row.expanded
+
+        def act() -> nn.Module:
+            return kind(inplace=True)
+
         self.expand = (
             ConvNorm(row.inputs, wide, 1, 1, 1, act()) if wide != row.inputs else nn.Identity()
         )
@@ -105,9 +110,19 @@ class InvertedResidual(nn.Module):
         self.project = ConvNorm(wide, row.outputs, 1, 1, 1, nn.Identity())
         self.has_skip = row.stride == 1 and row.inputs == row.outputs
 
+    def filtered(self, x: Tensor) -> Tensor:
+        """Do the local first half: expand and filter."""
+        out: Tensor = self.depthwise(self.expand(x))
+        return out
+
+    def projected(self, wide: Tensor) -> Tensor:
+        """Do the second half, gate and project, which looks at the whole input; no skip."""
+        out: Tensor = self.project(self.gate(wide))
+        return out
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H/stride, W/stride)."""
-        out: Tensor = self.project(self.gate(self.depthwise(self.expand(x))))
+        out = self.projected(self.filtered(x))
         return x + out if self.has_skip else out
 
 
@@ -121,7 +136,9 @@ class SeriesActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        out: Tensor = self.norm(self.conv(F.relu(x)))
+        # In place, also below: a fresh tensor of this size costs more than the ReLU itself. The
+        # input is always the block's own.
+        out: Tensor = self.norm(self.conv(F.relu(x, inplace=True)))
         return out
 
 
@@ -149,7 +166,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H', W'), sides halved, doubled or kept."""
-        x = F.relu(self.norm1(self.conv1(x)))
+        x = F.relu(self.norm1(self.conv1(x)), inplace=True)
         x = self.norm2(self.conv2(x))
         if self.resize == "down":
             x = F.max_pool2d(x, 2)
@@ -157,6 +174,21 @@ class Block(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         out: Tensor = self.act(x)
         return out
+
+
+RunLocal = Callable[[Callable[[Tensor], Tensor], Tensor, int, int], Tensor]
+"""Runs a step on a tensor; given its stride and its widest activation in floats per input pixel.
+
+The step looks at most two strides beyond each output pixel.
+"""
+
+
+def run_whole(
+    step: Callable[[Tensor], Tensor], x: Tensor, stride: int, floats_per_px: int
+) -> Tensor:
+    """Run a local step on the whole tensor at once."""
+    del stride, floats_per_px
+    return step(x)
 
 
 class FocusBackbone(nn.Module):
@@ -169,7 +201,7 @@ class FocusBackbone(nn.Module):
         self.encoder2 = nn.Sequential(*map(InvertedResidual, ENCODER_2))
         self.encoder3 = nn.Sequential(*map(InvertedResidual, ENCODER_3))
         widths = BOTTLENECK_WIDTHS
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.down = nn.ModuleList(Block(a, b, "down") for a, b in pairs)
         self.up = nn.ModuleList(Block(b, a, "up") for a, b in reversed(pairs))
         self.to_eighth = Block(80, 40, "up")
@@ -178,15 +210,20 @@ class FocusBackbone(nn.Module):
         self.to_full = Block(16, 16, "up")
         self.head = nn.Conv2d(16, FEATURES, 1)
 
-    def encode_quarter(self, x: Tensor) -> Tensor:
-        """Map (B, 1, H, W) to the first skip, (B, 24, H/4, W/4); local operations only."""
-        out: Tensor = self.encoder1(self.stem(x))
-        return out
+    def deepen(self, x: Tensor, run_local: RunLocal = run_whole) -> Tensor:
+        """Map slices (B, 1, H, W) to the decoder's maps (B, 24, H/4, W/4).
 
-    def deepen_quarter(self, quarter: Tensor) -> Tensor:
-        """Map the first skip to the decoder's (B, 24, H/4, W/4), through the whole bottleneck."""
-        eighth = self.encoder2(quarter)
-        x = self.encoder3(eighth)
+        Parameters
+        ----------
+        x : Tensor
+        run_local : callable
+            Runs the steps that look only a few pixels far and have wide activations.
+        """
+        quarter = run_local(self._encode_quarter, x, 4, 16)
+        wide = run_local(self._filter_eighth, quarter, 2, 72)
+        eighth = self.encoder2[2](self.encoder2[1].projected(wide))
+        x = run_local(self.encoder3[1], self.encoder3[0](eighth), 2, 240)
+        x = self.encoder3[3](self.encoder3[2](x))
         skips = []
         for block in self.down:
             skips.append(x)
@@ -197,6 +234,14 @@ class FocusBackbone(nn.Module):
         out: Tensor = self.to_quarter(x) + quarter
         return out
 
+    def _encode_quarter(self, x: Tensor) -> Tensor:
+        out: Tensor = self.encoder1(self.stem(x))
+        return out
+
+    def _filter_eighth(self, quarter: Tensor) -> Tensor:
+        out: Tensor = self.encoder2[1].filtered(self.encoder2[0](quarter))
+        return out
+
     def decode(self, quarter: Tensor) -> Tensor:
         """Map (B, 24, H/4, W/4) to features (B, 8, H, W); local operations only."""
         out: Tensor = self.head(self.to_full(self.to_half(quarter)))
@@ -204,7 +249,7 @@ class FocusBackbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map slices (B, 1, H, W) in 0...1 to features (B, 8, H, W)."""
-        return self.decode(self.deepen_quarter(self.encode_quarter(x)))
+        return self.decode(self.deepen(x))
 
 
 class SliceTransformerLayer(nn.Module):
@@ -279,4 +324,5 @@ class StackMFFV4(nn.Module):
         r = f + self.exchange1(f)  # the identity enters twice, as in the authors' network
         r = r.flatten(0, 1)
         f = (r + self.refiner(r)).view(b, n, FEATURES, h, w)
-        return self.exchange2(f).amax(2)
+        logits: Tensor = self.exchange2(f).amax(2)
+        return logits

@@ -9,12 +9,17 @@ import numpy as np
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import AxisPlan, check_dtype, plan_axes
-from napari_gmff.reading.planes import chunk_length
+from napari_gmff.reading.messages import first_line
+from napari_gmff.reading.plane_cache import CachedPlanes
+from napari_gmff.reading.planes import PlaneArray, chunk_length, lazy_array
 from napari_gmff.reading.stack import FocusStack
 
 if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
+
+BIG_CHUNK_PX = 2048 * 2048
+"""Stored chunks above this are decoded once and kept."""
 
 
 def is_array(source: object) -> bool:
@@ -74,7 +79,7 @@ class OrderedArray:
 
     def __init__(self, array: Any, plan: AxisPlan, name: str) -> None:
         self._array = array
-        self._name = name
+        self.name = name
         kept = [letter for letter in plan.letters if letter]
         order = [letter for letter in "TCZYXS" if letter in kept]
         self._axes = "TCZYXS" if "S" in kept else "TCZYX"
@@ -83,6 +88,7 @@ class OrderedArray:
         self._missing = tuple(
             slice(None) if letter in kept else np.newaxis for letter in self._axes
         )
+        self.is_stored = not isinstance(array, np.ndarray)
         stored = getattr(array, "chunks", None) or (1024,) * array.ndim
         lengths = dict(zip(plan.letters, array.shape, strict=True))
         chunks = dict(zip(plan.letters, stored, strict=True))
@@ -111,7 +117,7 @@ class OrderedArray:
         # Codecs raise whatever they like; all of it means that a chunk is damaged.
         except Exception as error:
             raise SourceError(
-                f"{self._name}: its data are damaged at {_described(wanted)} ({first_line(error)})"
+                f"{self.name}: its data are damaged at {_described(wanted)} ({first_line(error)})"
             ) from error
         found = read.transpose(self._transpose)[self._missing]
         found = found[tuple(slice(None) if isinstance(part, slice) else 0 for part in full)]
@@ -123,6 +129,8 @@ def as_dask(array: OrderedArray) -> da.Array:
     import dask.array as da
 
     stored_y, stored_x = array.chunks[3:5]
+    if array.is_stored and stored_y * stored_x > BIG_CHUNK_PX:
+        return _kept_planes(array)
     chunks = (
         *array.chunks[:3],
         chunk_length(stored_y, array.shape[3]),
@@ -154,9 +162,24 @@ def ordered(data: da.Array, plan: AxisPlan) -> da.Array:
     return cast("da.Array", picked if picked.dtype == native else picked.astype(native))
 
 
-def first_line(error: BaseException) -> str:
-    """Say an error of a library in one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _kept_planes(array: OrderedArray) -> da.Array:
+    """Lazy array over chunks so large that each is decoded once and kept."""
+    outer = array.shape[:3]
+    n_planes = int(np.prod(outer))
+
+    def decode(plane: int, rows: tuple[int, int]) -> NDArray[np.generic]:
+        t, c, z = (int(index) for index in np.unravel_index(plane, outer))
+        return array[t, c, z, slice(*rows)]
+
+    kept = CachedPlanes(
+        decode,
+        n_planes,
+        array.shape[3:],
+        array.dtype,
+        band_rows=array.chunks[3],
+        name=array.name,
+    )
+    return lazy_array(PlaneArray(kept, np.arange(n_planes).reshape(outer)))
 
 
 def _is_dask(source: object) -> bool:

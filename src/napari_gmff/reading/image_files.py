@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import check_dtype
+from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.tiff_check import is_tiff
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ def decode_image(header: ImageHeader) -> NDArray[np.generic]:
         found = decode(header.path.read_bytes())
     # The decoders have error classes of their own, and raise others besides.
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{header.path}: damaged {header.kind.upper()} ({reason})") from error
+        raise SourceError(
+            f"{header.path}: damaged {header.kind.upper()} ({first_line(error)})"
+        ) from error
     if found.ndim == 3 and len(header.shape) == 2:
         found = found[..., 0]
     elif found.ndim == 3 and found.shape[2] == 4 and header.shape[2] == 3:

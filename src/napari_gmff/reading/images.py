@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import AxisPlan, check_dtype
+from napari_gmff.reading.byte_ranges import ByteRanges
 from napari_gmff.reading.image_files import ImageHeader, decode_image, kind_of, read_header
 from napari_gmff.reading.plane_cache import CachedPlanes
 from napari_gmff.reading.planes import PlaneArray, PlaneReader, lazy_array
@@ -150,13 +151,13 @@ def read_images(
     """
     label = label or name
     sources: list[ImageHeader | PlaneArray] = []
-    closers: list[Callable[[], None]] = []
+    # All files share a few open handles: there may be more files than a process may open.
+    files = ByteRanges()
+    closers: list[Callable[[], None]] = [files.close]
     size_yx: tuple[float | None, float | None] = (None, None)
     try:
         for path in paths:
-            source, levels, opened = _source(path, len(paths))
-            if levels is not None:
-                closers.append(levels.close)
+            source, opened = _source(path, len(paths), files)
             if opened is not None and not sources:
                 size_yx = facts_of(opened, 0).voxel_size_um[1:]
             if sources:
@@ -191,8 +192,8 @@ def _call_all(closers: Sequence[Callable[[], None]]) -> None:
 
 
 def _source(
-    path: Path, n_paths: int
-) -> tuple[ImageHeader | PlaneArray, TiffLevels | None, OpenedTiff | None]:
+    path: Path, n_paths: int, files: ByteRanges
+) -> tuple[ImageHeader | PlaneArray, OpenedTiff | None]:
     if path.is_dir():
         raise SourceError(
             f"{path}: several stacks were given ({n_paths} sources, this one a folder); fuse "
@@ -202,7 +203,7 @@ def _source(
     if kind is None:
         raise SourceError(f"{path}: not an image that can be read (PNG, JPEG or TIFF)")
     if kind != "tiff":
-        return read_header(path, kind), None, None
+        return read_header(path, kind), None
     opened = open_tiff(path)
     n_images = sum(int(np.prod(one.get_shape(squeeze=False)[:-3])) for one in opened.series)
     if opened.n_pages > 1 or len(opened.series) > 1:
@@ -210,8 +211,8 @@ def _source(
             f"{path}: several stacks were given ({n_paths} files, this one with "
             f"{max(opened.n_pages, n_images)} images); fuse them one by one"
         )
-    levels = TiffLevels(str(path), _slice_plan(path, opened))
-    return levels.plane_array(opened.series[0], keep=False), levels, opened
+    levels = TiffLevels(str(path), _slice_plan(path, opened), files)
+    return levels.plane_array(opened.series[0], keep=False), opened
 
 
 def _slice_plan(path: Path, opened: OpenedTiff) -> AxisPlan:

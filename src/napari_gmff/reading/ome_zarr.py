@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import SourceError
-from napari_gmff.reading.arrays import OrderedArray, as_dask, first_line
+from napari_gmff.reading.arrays import OrderedArray, as_dask
 from napari_gmff.reading.axes import check_dtype, plan_axes
+from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.ome_xml import check_inside
 from napari_gmff.reading.ome_zarr_metadata import (
     Multiscale,

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.axes import HINT
 from napari_gmff.reading.planes import evenly
 
 if TYPE_CHECKING:
     from napari_gmff.reading.stack import FocusStack
 
-REMOTE = re.compile(r"^([a-z][a-z0-9+.-]+):/{1,2}[^/]", re.IGNORECASE)
+REMOTE = re.compile(r"^([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 
 VoxelSize = tuple[float | None, float | None, float | None]
 
@@ -76,9 +77,12 @@ def read_stack(
         raise SourceError(
             f"{error.filename or source}: cannot be read ({error.strerror or error})"
         ) from None
-    if params.voxel_size_um is None:
-        return stack
-    return _with_voxel_size(stack, params.voxel_size_um)
+    if params.voxel_size_um is not None:
+        stack = _with_voxel_size(stack, params.voxel_size_um)
+    if stack.n_slices == 1 and stack.n_times > 1:
+        hint = f"The stack has 1 slice and {stack.n_times} time points; {HINT.format('T')}."
+        stack = replace(stack, notes=(*stack.notes, hint))
+    return stack
 
 
 def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:

@@ -101,6 +101,11 @@ class CachedPlanes:
                 self._scratch.close()
                 self._scratch = None
 
+    def __del__(self) -> None:
+        """Drop the scratch file of a stack that was never closed."""
+        if getattr(self, "_scratch", None) is not None:
+            self.close()
+
     def _band_rows(self, plane: int, band: int, rows: tuple[int, int]) -> NDArray[np.generic]:
         number = plane * self._bands_each + band
         top = band * self._rows

@@ -117,7 +117,8 @@ class FocusStack:
     @property
     def dtype(self) -> np.dtype[np.generic]:
         """Pixel type of the source."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[np.generic] = np.dtype(self.data.dtype)
+        return dtype
 
     @cached_property
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import AxisPlan, check_dtype, plan_axes, planes_by_tcz
 from napari_gmff.reading.byte_ranges import ByteRanges
+from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.plane_cache import CachedPlanes
 from napari_gmff.reading.planes import PlaneArray, PlaneReader, lazy_array
 from napari_gmff.reading.stack import FocusStack
@@ -61,6 +62,10 @@ def read_tiff(
     levels = TiffLevels(opened.name, plan)
     try:
         arrays = tuple(levels.open(level) for level in chosen.levels)
+    # Numbers in a damaged header may be anything, 0 and beyond 64 bits among them.
+    except (ArithmeticError, LookupError, TypeError) as error:
+        levels.close()
+        raise SourceError(f"{opened.name}: damaged TIFF ({first_line(error)})") from error
     except BaseException:
         levels.close()
         raise
@@ -102,13 +107,15 @@ class TiffLevels:
         Name of the source, for messages.
     plan : AxisPlan
         Meaning of the axes of the series.
+    files : ByteRanges, optional
+        Handles shared with others, which `close` then leaves open.
     """
 
-    def __init__(self, name: str, plan: AxisPlan) -> None:
+    def __init__(self, name: str, plan: AxisPlan, files: ByteRanges | None = None) -> None:
         self.name = name
         self._plan = plan
-        self._files = ByteRanges()
-        self._closers: list[Callable[[], None]] = [self._files.close]
+        self._files = files or ByteRanges()
+        self._closers: list[Callable[[], None]] = [] if files else [self._files.close]
 
     def close(self) -> None:
         """Close all files and drop what was kept of them."""
@@ -139,7 +146,7 @@ class TiffLevels:
             place = y - 1 if separate > 1 else y + 2
             sample_letter, letters[place], shape[place] = letters[place], "", 1
         numbers = planes_by_tcz(AxisPlan(tuple(letters)), shape)
-        planes, raw = _planes(level, numbers.size)
+        planes, raw = _planes(level, numbers.size, self.name)
         if len(planes) != numbers.size:
             raise SourceError(
                 f"{self.name}: {numbers.size} planes are described, found {len(planes)}"
@@ -150,6 +157,7 @@ class TiffLevels:
             reader = self._raw_reader(level, planes)
         else:
             reader = SegmentedPlanes(planes, level.keyframe, self._files)
+            reader.check(self.name)
             if keep and reader.band_rows is not None:
                 reader = self._kept(reader, reader.band_rows)
         return PlaneArray(reader, numbers, samples_as_channels=sample_letter == "C")
@@ -178,7 +186,7 @@ class TiffLevels:
         return kept
 
 
-def _planes(level: TiffPageSeries, n_planes: int) -> tuple[list[TiffPlane], bool]:
+def _planes(level: TiffPageSeries, n_planes: int, name: str) -> tuple[list[TiffPlane], bool]:
     """Where each plane lies, and whether the planes are uncompressed and in one piece each."""
     separate, _, height, width, interleaved = level.keyframe.shaped
     sample_bytes = height * width * interleaved * _file_dtype(level).itemsize
@@ -189,6 +197,12 @@ def _planes(level: TiffPageSeries, n_planes: int) -> tuple[list[TiffPlane], bool
         # ImageJ writes a single page and all slices after it, so pages do not count here.
         path = Path(level.keyframe.parent.filehandle.path)
         plane_bytes = separate * sample_bytes
+        size = path.stat().st_size
+        if start + n_planes * plane_bytes > size:
+            raise SourceError(
+                f"{name}: truncated TIFF, {n_planes} planes need {start + n_planes * plane_bytes} "
+                f"bytes but the file has {size}"
+            )
         return [
             TiffPlane(path, index, start + index * plane_bytes + steps, counts)
             for index in range(n_planes)

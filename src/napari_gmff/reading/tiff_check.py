@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from napari_gmff.reading.tiff_planes import TiffPlane
 
 MOST_PAGES = 1_000_000
+MOST_TAGS = 65_535
+
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+
+NEEDED_TAGS = {258, 270, 273, 279, 324, 325, 330, 347, 50838, 50839}
+"""Tags that must be whole: description, places of the pixels, pyramid, tables, ImageJ's own."""
 
 
 def is_tiff(head: bytes) -> bool:
@@ -107,14 +114,23 @@ def _first_page(file: BinaryIO, name: str) -> tuple[str, int, bool]:
 
 
 def _next_page(file: BinaryIO, offset: int, order: str, big: bool, problem: str, page: int) -> int:
-    count_format, entry_bytes, offset_format = ("Q", 20, "Q") if big else ("H", 12, "I")
+    """Check the tags of a page and return where the next one is, 0 after the last."""
+    count_format, entry_format, offset_format = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
+    size = os.fstat(file.fileno()).st_size
     file.seek(offset)
-    data = file.read(struct.calcsize(count_format))
-    if len(data) == struct.calcsize(count_format):
-        (count,) = struct.unpack(order + count_format, data)
-        if count <= 65535:
-            file.seek(count * entry_bytes, os.SEEK_CUR)
-            data = file.read(struct.calcsize(offset_format))
-            if len(data) == struct.calcsize(offset_format):
-                return int(struct.unpack(order + offset_format, data)[0])
-    raise SourceError(f"{problem}, the tags of page {page} are cut short")
+    data = file.read(struct.calcsize(order + count_format))
+    count = struct.unpack(order + count_format, data)[0] if len(data) in (2, 8) else MOST_PAGES
+    entry_bytes, offset_bytes = (struct.calcsize(order + f) for f in (entry_format, offset_format))
+    wanted = count * entry_bytes + offset_bytes
+    data = file.read(wanted) if count <= MOST_TAGS else b""
+    if len(data) != wanted:
+        raise SourceError(f"{problem}, the tags of page {page} are cut short")
+    for place in range(0, count * entry_bytes, entry_bytes):
+        tag, kind, length, value = struct.unpack_from(order + entry_format, data, place)
+        n_bytes = TYPE_BYTES.get(kind, 0) * length
+        if tag in NEEDED_TAGS and n_bytes > offset_bytes and value + n_bytes > size:
+            raise SourceError(
+                f"{problem}, tag {tag} of page {page} needs {value + n_bytes} bytes but the file "
+                f"has {size}"
+            )
+    return int(struct.unpack_from(order + offset_format, data, count * entry_bytes)[0])

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.ome_xml import (
     OmeImage,
     check_inside,
@@ -104,7 +105,7 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
         # tifffile raises many kinds for damaged headers, KeyError and struct.error among them.
         except Exception as error:
             raise SourceError(
-                f"{name}: damaged or unsupported TIFF ({_first_line(error)})"
+                f"{name}: damaged or unsupported TIFF ({first_line(error)})"
             ) from error
     if root is not None:
         opened.ome = ome_images(name, root)
@@ -203,6 +204,16 @@ def _load_pages(series: TiffPageSeries) -> None:
     for page in series.pages:
         if page is not None:
             _ = page.dataoffsets, page.databytecounts, page.jpegtables
+    # Making the decoder of JPEG segments looks into the data; linked files are closed by now.
+    file = series.keyframe.parent.filehandle
+    was_closed = file.closed
+    if was_closed:
+        file.open()
+    try:
+        _ = series.keyframe.decode
+    finally:
+        if was_closed:
+            file.close()
 
 
 def _check_ome(opened: OpenedTiff, logged: Sequence[str]) -> None:
@@ -240,7 +251,3 @@ def _check_same_pages(opened: OpenedTiff) -> None:
                 f"{opened.name}: slices must all have the same size and pixel type, "
                 f"{first} and {other}"
             )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

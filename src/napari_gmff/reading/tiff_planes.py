@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.messages import first_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,6 +167,24 @@ class SegmentedPlanes:
         # Bands of about 64 rows: few enough to look up fast, small enough not to over-read.
         return max(1, round(64 / height)) * height
 
+    def check(self, name: str) -> None:
+        """Check that every plane lists all its segments.
+
+        Raises
+        ------
+        SourceError
+            That names the page that does not.
+        """
+        down, across = self._n_segments_yx
+        wanted = self._separate * down * across
+        for plane in self.planes:
+            found = min(len(plane.offsets), len(plane.byte_counts))
+            if found < wanted:
+                raise SourceError(
+                    f"{name}: damaged TIFF, page {plane.number} must list {wanted} strips or "
+                    f"tiles, found {found}"
+                )
+
     def read_band(self, plane: int, rows: Bounds) -> NDArray[np.generic]:
         """Read whole rows of a plane."""
         return self.read(plane, rows, (0, self.plane_shape[1]))
@@ -213,7 +231,7 @@ class SegmentedPlanes:
     def _fetch(self, place: TiffPlane, indices: Sequence[int]) -> dict[int, bytes | None]:
         """Read segments, neighbours in the file together."""
         found: dict[int, bytes | None] = dict.fromkeys(indices)
-        filled = [i for i in indices if i < len(place.offsets) and place.byte_counts[i] > 0]
+        filled = [i for i in indices if place.byte_counts[i] > 0]
         filled.sort(key=lambda i: int(place.offsets[i]))
         runs: list[list[int]] = []
         end = -1
@@ -249,7 +267,7 @@ class SegmentedPlanes:
             decoded, _, _ = self._page.decode(data, index, **options)
         # Decoders raise whatever they like; all of it means that the segment is damaged.
         except Exception as error:
-            raise self._damaged(place, str(error)) from error
+            raise self._damaged(place, first_line(error)) from error
         if decoded is None:
             raise self._damaged(place, "no data")
         part = decoded[0][:height, :width]
@@ -258,7 +276,6 @@ class SegmentedPlanes:
         return cast("NDArray[np.generic]", part)
 
     def _damaged(self, place: TiffPlane, found: str) -> SourceError:
-        reason = next(itertools.chain(found.splitlines(), [""]))
         return SourceError(
-            f"{place.path}: page {place.number} is damaged or cannot be decoded ({reason})"
+            f"{place.path}: page {place.number} is damaged or cannot be decoded ({found})"
         )

@@ -1,0 +1,95 @@
+"""What a run says about itself: warnings for the user and the record kept with the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_gmff.provenance import make_provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_gmff.engine_input import EngineInput
+    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.params import FuseParams
+    from napari_gmff.plan import FusionPlan
+    from napari_gmff.reading.stack import FocusStack
+
+_MOST_NUMBERS = 8
+"""Slice numbers listed in a warning; a stack may have hundreds."""
+
+
+def warnings_of_input(
+    stack: FocusStack, plan: FusionPlan, inputs: Sequence[EngineInput]
+) -> list[str]:
+    """Say what the reader assumed, and where slices offer no choice."""
+    warnings = list(stack.notes)
+    if len(plan.slices) == 1:
+        return [*warnings, "only one slice: there is nothing to choose from"]
+    for time, one in zip(plan.times, inputs, strict=True):
+        if one.constant_slices:
+            numbers = [plan.slices[position] for position in one.constant_slices]
+            when = f" of time point {time}" if stack.n_times > 1 else ""
+            warnings.append(f"constant slices{when}, with nothing to focus on: {_listed(numbers)}")
+    return warnings
+
+
+def warning_of_invalid(count: int) -> str:
+    """Say how many voxels were left out of the choice."""
+    what = "1 voxel is" if count == 1 else f"{count} voxels are"
+    return f"{what} NaN or infinite; such a voxel is taken only where no slice has a finite one"
+
+
+def record_of_run(
+    stack: FocusStack,
+    plan: FusionPlan,
+    params: FuseParams,
+    engine: FocusEngine,
+    inputs: Sequence[EngineInput],
+    *,
+    ordered: bool,
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """Make the provenance of a finished run; reads the pixels of the stack's fingerprint."""
+    described: dict[str, Any] = dict(engine.describe())
+    z_um = plan.z_um(stack)
+    return make_provenance(
+        engine=engine.name,
+        score_kind=engine.score_kind,
+        parameters=params.model_dump(mode="json"),
+        source_name=stack.name,
+        source_fingerprint=stack.fingerprint,
+        source_axes=stack.axes,
+        source_shape=stack.data.shape,
+        source_dtype=stack.dtype.name,
+        slices=plan.slices,
+        z_um=None if z_um is None else z_um.tolist(),
+        voxel_size_um=stack.voxel_size_um,
+        inputs=_inputs(plan, inputs),
+        slice_order="ordered" if ordered else "unordered",
+        device=described["device"],
+        weights=described.get("weights"),
+        times=plan.times,
+        warnings=warnings,
+    )
+
+
+def _inputs(plan: FusionPlan, inputs: Sequence[EngineInput]) -> list[dict[str, Any]]:
+    return [
+        {
+            "t": time,
+            "channel": scale.channel,
+            "range": (scale.low, scale.high),
+            "noise": scale.noise,
+            "weight": scale.weight,
+            "sigma_px": one.sigma_px,
+        }
+        for time, one in zip(plan.times, inputs, strict=True)
+        for scale in one.scales
+    ]
+
+
+def _listed(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_MOST_NUMBERS]))
+    more = len(numbers) - _MOST_NUMBERS
+    return f"{shown} and {more} more" if more > 0 else shown
