@@ -206,7 +206,5 @@ def test_a_lazy_source_is_never_held_whole() -> None:
     chunks = ((1,) * 12, (64,) * 4, (64,) * 4)
     lazy = da.map_blocks(block, chunks=chunks, dtype=array.dtype, meta=np.empty((0, 0, 0), "u2"))
     with fuse(stack_of(lazy), region=((0, 60), (0, 60)), **SMALL_BLOCKS) as result:
-        assert_copied(
-            result.fused.compute(), array[:, :60, :60], result.focus_index.compute()
-        )
+        assert_copied(result.fused.compute(), array[:, :60, :60], result.focus_index.compute())
     assert max(read) == 64 * 64

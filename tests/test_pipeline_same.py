@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.registry import make_engine
 from napari_gmff.params import FuseParams
 from napari_gmff.plan import make_plan
+from napari_gmff.scenes import relief_scene
 from tests.stacks import (
     NEIGHBOURS,
     SMALL_BLOCKS,
@@ -56,15 +58,18 @@ ENGINES = pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS, "st
 
 
 @ENGINES
-def test_chunks_scheduler_and_repetition_change_nothing(engine: str, weights: str) -> None:
-    array = textured((3, 150, 140), "uint16")
+@pytest.mark.parametrize(
+    ("chunks", "scheduler"), [((1, 37, 140), "threads"), ((3, 64, 53), "synchronous")]
+)
+def test_chunks_scheduler_and_repetition_change_nothing(
+    engine: str, chunks: tuple[int, ...], scheduler: str, weights: str
+) -> None:
+    array = textured((2, 90, 170), "uint16")
     options = options_for(engine, weights)
     expected = images_of(stack_of(array), **options)
-    for chunks in ((3, 150, 140), (1, 37, 140), (2, 64, 53)):
+    with dask.config.set(scheduler=scheduler):
         lazy = stack_of(da.from_array(array, chunks=chunks))
-        for scheduler in ("synchronous", "threads"):
-            with dask.config.set(scheduler=scheduler):
-                assert_same_images(images_of(lazy, **options), expected)
+        assert_same_images(images_of(lazy, **options), expected)
 
 
 def test_a_cluster_changes_nothing(tmp_path: Path) -> None:
@@ -84,10 +89,10 @@ def test_a_cluster_changes_nothing(tmp_path: Path) -> None:
         assert_same_images(images_of(lazy, **SMALL_BLOCKS), expected)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_region_is_the_crop_of_the_whole(data: st.DataObject) -> None:
-    height, width = (data.draw(st.integers(1, 330)) for _ in "yx")
+    height, width = (data.draw(st.integers(1, 300)) for _ in "yx")
     n_slices = data.draw(st.integers(2, 4))
     block_px = data.draw(st.sampled_from([128, 256]))
     halo_px = data.draw(st.sampled_from([0, 8, 32, 60]))
@@ -107,12 +112,11 @@ def test_a_region_is_the_crop_of_the_whole(data: st.DataObject) -> None:
 
 def test_a_region_is_the_crop_of_the_whole_with_the_network(weights: str) -> None:
     options = options_for("stackmff-v4", weights)
-    stack = stack_of(textured((3, 200, 170)))
+    stack = stack_of(textured((2, 90, 170)))
     whole = images_of(stack, **options)
-    assert len(np.unique(whole["focus_index"])) == 3
-    for y0, y1, x0, x1 in ((0, 200, 0, 170), (90, 100, 5, 160), (199, 200, 169, 170)):
-        part = images_of(stack, region=((y0, y1), (x0, x1)), **options)
-        assert_same_images(part, {name: image[y0:y1, x0:x1] for name, image in whole.items()})
+    assert len(np.unique(whole["focus_index"])) == 2
+    part = images_of(stack, region=((30, 50), (5, 160)), **options)
+    assert_same_images(part, {name: image[30:50, 5:160] for name, image in whole.items()})
 
 
 @pytest.mark.parametrize("halo_px", [12, 32])
@@ -141,11 +145,9 @@ def permuted(images: dict[str, np.ndarray], order: list[int]) -> dict[str, np.nd
     return {**images, "focus_index": index, "depth": index.astype(np.float32)}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(order=st.permutations(range(5)), dtype=st.sampled_from(["uint8", "float32"]))
-def test_permuting_slices_permutes_the_index_and_nothing_else(
-    order: list[int], dtype: str
-) -> None:
+def test_permuting_slices_permutes_the_index_and_nothing_else(order: list[int], dtype: str) -> None:
     array = textured((5, 140, 150), dtype)
     options: dict[str, Any] = {"engine": NEIGHBOURS, "slice_order": "unordered", **SMALL_BLOCKS}
     expected = permuted(images_of(stack_of(array), **options), order)
@@ -163,17 +165,21 @@ def test_permuting_an_ordered_stack_permutes_its_unrefined_depth() -> None:
     np.testing.assert_allclose(after["depth"], 3 - before["depth"], atol=1e-5)
 
 
-def test_permuting_slices_permutes_what_the_network_chooses(weights: str) -> None:
-    array, order = textured((4, 130, 100)), [2, 0, 3, 1]
-    options = {**options_for("stackmff-v4", weights), "slice_order": "unordered"}
+def test_permuting_slices_permutes_what_the_network_chooses(shared_dir: Path) -> None:
+    array, order = relief_scene(128, 4, seed=2).stack, [2, 0, 3, 1]
+    options: dict[str, Any] = {
+        **NETWORK,
+        "weights": str(shared_dir / "weights" / "stackmffv4.pth"),
+        "slice_order": "unordered",
+    }
     expected = permuted(images_of(stack_of(array), **options), order)
     found = images_of(stack_of(array[order]), **options)
-    for name in ("fused", "focus_index"):
+    for name in ("fused", "focus_index", "depth"):
         assert (found[name] == expected[name]).mean() >= 0.9999
     np.testing.assert_allclose(found["confidence"], expected["confidence"], atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(3, 128, 256), (3, 77, 130)])
+@pytest.mark.parametrize("shape", [(3, 128, 128), (3, 77, 101)])
 def test_an_image_that_fits_one_window_is_what_the_plain_network_makes_of_it(
     shape: tuple[int, int, int], weights: str
 ) -> None:
@@ -194,11 +200,14 @@ def test_an_image_that_fits_one_window_is_what_the_plain_network_makes_of_it(
     model = load_model(state).eval()
     with torch.inference_mode():
         logits = model(torch.from_numpy(np.stack(planes))[None])
-    expected = logits.reshape(3, *padded_shape(shape[1:])).argmax(0).numpy()
+    logits = logits.reshape(3, *padded_shape(shape[1:])).numpy()[:, : shape[1], : shape[2]]
     with fuse(stack, params=params) as result:
         found = result.focus_index.compute()
     assert len(np.unique(found)) == 3
-    assert (found == expected[: shape[1], : shape[2]]).mean() >= 0.9999
+    # Untrained weights leave near ties, which rounding decides; nothing else may differ.
+    lost = logits.max(0) - np.take_along_axis(logits, found[None].astype(np.intp), 0)[0]
+    assert lost.max() <= 1e-4 * np.ptp(logits)
+    assert (found == logits.argmax(0)).mean() > 0.99
 
 
 @pytest.mark.parametrize("n_times", [1, 2])
@@ -213,28 +222,41 @@ def test_each_time_point_is_fused_as_if_it_were_alone(n_times: int) -> None:
             np.testing.assert_array_equal(part, image, err_msg=name)
 
 
-def test_hundreds_of_slices_come_out_the_same_from_disk_as_from_memory(
+def test_hundreds_of_slices_are_fused_as_their_parts_would_be() -> None:
+    array = textured((300, 64, 600), "uint8")
+    found = images_of(stack_of(array), input_range="dtype", input_sigma_px=0)
+    assert found["focus_index"].dtype == np.uint16
+    part = images_of(stack_of(array), input_range="dtype", input_sigma_px=0, z_range=(200, 300))
+    inside = found["focus_index"] >= 200
+    assert inside.mean() > 0.3
+    np.testing.assert_array_equal(found["focus_index"][inside], part["focus_index"][inside])
+
+
+def test_coarse_maps_on_disk_give_the_same_and_leave_no_file(
     weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tempfile
+    from napari_gmff.engines import stackmff
 
+    keep = stackmff.coarse_maps
+    asked: list[int] = []
+
+    def tiny(shape: tuple[int, int, int, int], limit_mb: int) -> Any:
+        asked.append(limit_mb)
+        return keep(shape, 0)
+
+    stack = stack_of(textured((5, 128, 60), "uint8"))
+    options = {**NETWORK, "weights": weights, "region": ((70, 78), (20, 40))}
+    in_memory = images_of(stack, **options)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    made: list[Path] = []
-    # Coarse maps: 300 * (256 / 4)² * 24 floats = 118 MB.
-    stack = stack_of(textured((300, 256, 256), "uint8"))
-    options = {**NETWORK, "weights": weights, "region": ((100, 108), (0, 256))}
+    monkeypatch.setattr(stackmff, "coarse_maps", tiny)
+    files: list[Path] = []
 
-    def fused(**more: Any) -> dict[str, np.ndarray]:
-        def look(_progress: object) -> None:
-            made.extend(tmp_path.glob("*/coarse.f32"))
+    def look(_progress: object) -> None:
+        files.extend(tmp_path.glob("*/coarse.f32"))
 
-        with fuse(stack, on_progress=look, **options, **more) as result:
-            return {name: result.image(name).compute() for name in result.images}
-
-    in_memory = fused()
-    assert made == []
-    on_disk = fused(memory_limit_mb=64)
-    assert made
+    with fuse(stack, on_progress=look, memory_limit_mb=64, **options) as result:
+        on_disk = {name: result.image(name).compute() for name in result.images}
+    assert asked == [64]
+    assert files
     assert_same_images(on_disk, in_memory)
-    assert in_memory["focus_index"].dtype == np.uint16
     assert list(tmp_path.iterdir()) == []

@@ -38,8 +38,8 @@ _ROUNDING_NOISE = 12**-0.5
 _CONSTANT_QUALITY = 1e-12
 """Not 0: where every channel is constant, shares must still add up to 1."""
 
-_OUTLIER_LIMITS = (-1.0, 2.0)
-"""A pixel far outside the range would upset the network's means over the whole window."""
+_FINITE_LIMITS = (-1e6, 1e6)
+"""Far beyond any image; squares of what lies within stay finite in float32."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class EngineInput:
             if plane.dtype.kind == "f":
                 grey = _without_gaps(grey)
             seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
-            seen = np.clip(seen, *_OUTLIER_LIMITS) * np.float32(scale.weight)
+            seen = np.clip(seen, *_FINITE_LIMITS) * np.float32(scale.weight)
             total = seen if total is None else total + seen
         assert total is not None
         if self.sigma_px:

@@ -262,7 +262,10 @@ def load_params(path: Path) -> dict[str, Any]:
         raise ParameterError(f"{path}: not a readable JSON parameter file ({error})") from None
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: must hold a JSON object, got {type(values).__name__}")
-    validated(RunParams, values)
+    try:
+        validated(RunParams, values)
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from None
     return values
 
 

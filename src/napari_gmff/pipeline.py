@@ -212,7 +212,7 @@ class _Run:
         times = self.plan.times
         yield Progress("measure", 0, len(times))
         for number, time in enumerate(times, start=1):
-            with reading(f"{self.stack.name}: time point {time}"):
+            with reading(f"{self.stack.name}: samples of time point {time}"):
                 one = measure_input(self.stack, self.plan, self.params, engine, time)
             self.inputs.append(one)
             yield Progress("measure", number, len(times))

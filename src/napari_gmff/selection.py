@@ -54,7 +54,8 @@ class SliceSelector:
     Confidence is (N - S) / (N - 1), where S, the sum over slices of exp((score - best) / T), is
     the effective number of slices that compete: 1 where one stands out, N where all are equal. For
     focus energies it is their contrast, 1 - mean / maximum, brought to 0...1. It does not depend
-    on the order of the slices.
+    on the order of the slices. N counts the slices that are valid at the pixel; where there is but
+    one nothing was compared, and confidence is 0.
     """
 
     def __init__(self, shape_yx: tuple[int, int], kind: ScoreKind) -> None:
@@ -65,6 +66,7 @@ class SliceSelector:
         self._before = np.full(shape_yx, np.nan, np.float32)
         self._after = np.full(shape_yx, np.nan, np.float32)
         self._previous: FloatMap | None = None
+        self._valid_count = np.zeros(shape_yx, np.int32)
         self._temperature = kind.temperature
         # float64: the sum must come out the same, to float32, in any order of slices.
         self._rivals = np.zeros(shape_yx, np.float64)
@@ -94,6 +96,7 @@ class SliceSelector:
         self._position[wins] = k
         self._best[wins] = scores[wins]
         self._previous = scores
+        self._valid_count += np.isfinite(scores)
         self._count += 1
 
     def _add_rivals(self, scores: FloatMap, wins: NDArray[np.bool_]) -> None:
@@ -108,11 +111,9 @@ class SliceSelector:
 
     def finish(self) -> Selection:
         """Return the selection after the last slice."""
-        if self._count > 1:
-            confidence = np.clip((self._count - self._rivals) / (self._count - 1), 0.0, 1.0)
-            confidence[~np.isfinite(self._best)] = 0.0
-        else:
-            confidence = np.zeros(self._best.shape)  # one slice: nothing was compared
+        others = self._valid_count - 1
+        confidence = (self._valid_count - self._rivals) / np.maximum(others, 1)
+        confidence = np.where(others > 0, np.clip(confidence, 0.0, 1.0), 0.0)
         before = np.where(np.isfinite(self._before), self._before, np.nan)
         after = np.where(np.isfinite(self._after), self._after, np.nan)
         return Selection(

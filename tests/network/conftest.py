@@ -14,10 +14,10 @@ from tests.network.helpers import random_model
 
 
 @pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    """Give every test the same number of threads, whatever the machine."""
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: several wait for each other where tests share a processor."""
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 

@@ -1,46 +1,73 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from napari_gmff.errors import DeviceError
-from napari_gmff.network.devices import pick_device, torch_scope
+from napari_gmff.network.devices import pick_device
 
-Settings = tuple[int, bool, bool]
+WAYS_TO_LOWER_PRECISION = {
+    "old names": "torch.backends.cuda.matmul.allow_tf32 = True",
+    "for all products": "torch.set_float32_matmul_precision('medium')",
+    "new names": "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+    "new names, everywhere": "torch.backends.fp32_precision = 'tf32'",
+}
 
+PROGRAM = """
+import torch
+from napari_gmff.network.devices import torch_scope
 
-def settings() -> Settings:
-    """Return what `torch_scope` may change."""
-    return (
-        torch.get_num_threads(),
-        torch.backends.cuda.matmul.allow_tf32,
-        torch.backends.cudnn.allow_tf32,
-    )
+def attempt(read):
+    try:
+        return read()
+    except RuntimeError:  # torch's answer where old and new names were mixed
+        return "mixed"
 
+def settings():
+    b = torch.backends
+    new = [
+        place.fp32_precision
+        for place in (b, b.cuda.matmul, b.cudnn, b.cudnn.conv, b.cudnn.rnn, b.mkldnn.matmul)
+    ]
+    old = [
+        attempt(lambda: b.cuda.matmul.allow_tf32),
+        attempt(lambda: b.cudnn.allow_tf32),
+        attempt(torch.get_float32_matmul_precision),
+    ]
+    return new + old + [torch.get_num_threads()]
 
-@pytest.fixture
-def tf32_wanted(monkeypatch) -> Settings:
-    """Have a user who switched TF32 on."""
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    return settings()
+def is_exact():
+    b = torch.backends
+    places = (b.cuda.matmul, b.cudnn.conv, b.cudnn.rnn, b.mkldnn.matmul)
+    return all(place.fp32_precision == "ieee" for place in places)
 
-
-def test_scope_sets_threads_and_switches_tf32_off(tf32_wanted):
+torch.set_num_threads(2)
+before = settings()
+with torch_scope(1):
+    assert is_exact(), settings()
+    assert torch.get_num_threads() == 1
+assert settings() == before, (before, settings())
+with torch_scope(None):
+    assert torch.get_num_threads() == 2
+try:
     with torch_scope(1):
-        assert settings() == (1, False, False)
-    assert settings() == tf32_wanted
-
-
-def test_scope_restores_after_an_exception(tf32_wanted):
-    with pytest.raises(ValueError, match="inside"), torch_scope(1):
         raise ValueError("inside")
-    assert settings() == tf32_wanted
+except ValueError:
+    pass
+assert settings() == before, (before, settings())
+"""
 
 
-def test_scope_without_threads_leaves_them(tf32_wanted):
-    with torch_scope(None):
-        assert settings()[0] == tf32_wanted[0]
+@pytest.mark.parametrize("way", WAYS_TO_LOWER_PRECISION)
+def test_scope_is_exact_inside_and_restores_all_settings_also_after_an_exception(way):
+    # In a process of its own: torch remembers which names for its settings were ever used.
+    statement = WAYS_TO_LOWER_PRECISION[way]
+    program = f"import torch\n{statement}\n{PROGRAM}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_cpu_is_always_there():
@@ -60,7 +87,7 @@ def test_auto_takes_the_first_of_cuda_mps_cpu(monkeypatch):
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
 def test_missing_cuda_device_is_an_error_that_names_it(name, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match=f"device: {name} is not available.* 0 CUDA devices"):
+    with pytest.raises(DeviceError, match=rf"device: {name} is not available.* 0 CUDA devices"):
         pick_device(name)
 
 
@@ -68,7 +95,7 @@ def test_missing_second_cuda_device_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert pick_device("cuda:0") == torch.device("cuda:0")
-    with pytest.raises(DeviceError, match="cuda:1 is not available.* 1 CUDA device"):
+    with pytest.raises(DeviceError, match=r"cuda:1 is not available.* 1 CUDA device"):
         pick_device("cuda:1")
 
 

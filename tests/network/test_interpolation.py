@@ -24,7 +24,8 @@ def test_whole_window_equals_torch_interpolation(size):
     features = torch.randn(h, w, 3)
     expected = 2.0 * features + raised(pooled, size)
     add_raised(features, pooled, row_weights(0, h, h, CPU), row_weights(0, w, w, CPU), identity=2.0)
-    torch.testing.assert_close(features, expected, atol=2e-5, rtol=0)
+    # torch rounds the position, ours only the weights: 1024 px leave it 3 digits fewer.
+    torch.testing.assert_close(features, expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_part_of_a_window_equals_the_crop_of_the_whole_away_from_cuts(rows, colu
     torch.testing.assert_close(
         features[top:bottom, left:right],
         raised(pooled, (h, w))[y0:y1, x0:x1][top:bottom, left:right],
-        atol=2e-5,
+        atol=1e-4,
         rtol=0,
     )
 

@@ -96,7 +96,7 @@ def test_window_needs_only_its_own_chunks(tmp_path: Path) -> None:
         np.testing.assert_array_equal(
             stack.data[0, 0, :, 16:48, :16].compute(), DATA[0, 0, :, 16:48, :16]
         )
-        with pytest.raises(SourceError, match=r"a\.zarr: its data are damaged at .*Z 2:3"):
+        with pytest.raises(SourceError, match=r"a\.zarr: its data are damaged at .*Z 2,"):
             stack.data[0, 0, 2, :16, :16].compute()
 
 

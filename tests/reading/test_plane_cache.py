@@ -11,6 +11,7 @@ import pytest
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.plane_cache import CachedPlanes
+from napari_gmff.reading.planes import PlaneArray, lazy_array
 
 PLANES = np.random.default_rng(2).integers(0, 60000, (5, 40, 30, 3), dtype="u2")
 
@@ -64,3 +65,22 @@ def test_full_disk_names_the_source_and_the_folder(monkeypatch: pytest.MonkeyPat
     cache, _ = counted(0, None)
     with pytest.raises(SourceError, match=r"no room for its decoded planes.*No space left"):
         cache.read(0, (0, 4), (0, 4))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        np.s_[0, 0, 3, 7, 11, 2],
+        np.s_[0, :, 1:4, ::-3, 5:29:4],
+        np.s_[:, 0, -1, 39:2:-5, -2, 1:],
+        np.s_[0, 0, :, 8:8, 3],
+        np.s_[0, 0, 2:2],
+    ],
+)
+def test_any_index_reads_what_numpy_would(key: tuple) -> None:
+    cache, _ = counted(10**6, 7)
+    array = PlaneArray(cache, (1, 1, 5))
+    expected = PLANES[None, None][key]
+    np.testing.assert_array_equal(array[key], expected)
+    np.testing.assert_array_equal(lazy_array(array)[key].compute(), expected)
+    cache.close()

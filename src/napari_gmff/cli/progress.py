@@ -84,7 +84,7 @@ class _Bar:
             self.close()
             self._stage = progress.stage
             title = _TITLES[self._stage]
-            self._bar = tqdm(total=progress.total, desc=title, unit=" steps", leave=False)
+            self._bar = tqdm(total=progress.total, desc=title, unit="step", leave=False)
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:

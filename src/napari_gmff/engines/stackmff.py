@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DEFAULT_WEIGHTS = "authors-v4"
 
+_OUTLIER_LIMITS = (-1.0, 2.0)
+"""A pixel far outside the input range would upset the network's means over the whole window."""
+
 
 class StackMFFV4Engine:
     """Scores slices with StackMFF V4, whatever its weights."""
@@ -72,7 +75,7 @@ class StackMFFV4Engine:
         map_shape = (n_slices, padded[0] // 4, padded[1] // 4, QUARTER_CHANNELS)
         with coarse_maps(map_shape, self._options.memory_limit_mb) as coarse:
             items = self._evaluator.iter_scores(
-                lambda k: padded_plane(read_slice(k), padded),
+                lambda k: padded_plane(np.clip(read_slice(k), *_OUTLIER_LIMITS), padded),
                 n_slices,
                 padded,
                 coarse,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -40,18 +40,31 @@ def pick_device(name: str) -> torch.device:
 
 @contextmanager
 def torch_scope(threads: int | None) -> Iterator[None]:
-    """Set threads and switch TF32 off (it would move focus maps), restoring both at the end."""
+    """Set threads and full float32 precision, restoring what was there at the end.
+
+    TF32 on a GPU, or bfloat16 inside float32 products on a CPU, would move focus maps.
+
+    Only torch's newer `fp32_precision` is touched: reading the older `allow_tf32` raises where a
+    program has used the newer one, and the newer can be read and restored after either.
+    """
     before_threads = torch.get_num_threads()
-    before_matmul = torch.backends.cuda.matmul.allow_tf32
-    before_cudnn = torch.backends.cudnn.allow_tf32
+    backends: Any = torch.backends  # torch's type hints leave some of these out
+    operations = [
+        backends.cuda.matmul,
+        backends.cudnn.conv,
+        backends.cudnn.rnn,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+    ]
+    before_precision = [operation.fp32_precision for operation in operations]
     try:
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        for operation in operations:
+            operation.fp32_precision = "ieee"
         if threads is not None and threads != before_threads:
             torch.set_num_threads(threads)
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = before_matmul
-        torch.backends.cudnn.allow_tf32 = before_cudnn
+        for operation, precision in zip(operations, before_precision, strict=True):
+            operation.fp32_precision = precision
         if torch.get_num_threads() != before_threads:
             torch.set_num_threads(before_threads)

@@ -120,10 +120,12 @@ class StackMFFV4Evaluator:
         TileScores or None
             None after each step of work that gives no scores, so that a run can be stopped there.
         """
-        with torch.inference_mode():
-            for k in range(n_slices):
-                coarse[k] = self._coarse_map(read_slice(k))
-                yield None
+        # The mode is the thread's, so it must not last across a yield.
+        for k in range(n_slices):
+            plane = read_slice(k)
+            with torch.inference_mode():
+                coarse[k] = self._coarse_map(plane)
+            yield None
         side = tile_px or fine_tile_px(n_slices)
         buffer = self._new_buffer(n_slices, side, shape_yx)
         for tile in tiles(shape_yx, side):
@@ -162,7 +164,6 @@ class StackMFFV4Evaluator:
         columns = row_weights(grown.x0, grown.x1, w, self.device)
         shape = (n_slices, *grown.shape, FEATURES)
         features = buffer[: math.prod(shape)].view(shape)
-        # No tensor may stay in inference mode across a yield: the mode is the thread's.
         with torch.inference_mode():
             tokens = self._new_tokens(n_slices, grown)
         for k in range(n_slices):

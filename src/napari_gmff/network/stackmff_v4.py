@@ -216,12 +216,13 @@ class FocusBackbone(nn.Module):
         Parameters
         ----------
         x : Tensor
+            Luminance.
         run_local : callable
             Runs the steps that look only a few pixels far and have wide activations.
         """
         quarter = run_local(self._encode_quarter, x, 4, 16)
         wide = run_local(self._filter_eighth, quarter, 2, 72)
-        eighth = self.encoder2[2](self.encoder2[1].projected(wide))
+        eighth = self.encoder2[2](self._to_eighth.projected(wide))
         x = run_local(self.encoder3[1], self.encoder3[0](eighth), 2, 240)
         x = self.encoder3[3](self.encoder3[2](x))
         skips = []
@@ -234,12 +235,19 @@ class FocusBackbone(nn.Module):
         out: Tensor = self.to_quarter(x) + quarter
         return out
 
+    @property
+    def _to_eighth(self) -> InvertedResidual:
+        """The block between a quarter and an eighth of the resolution, the first with a gate."""
+        block = self.encoder2[1]
+        assert isinstance(block, InvertedResidual)
+        return block
+
     def _encode_quarter(self, x: Tensor) -> Tensor:
         out: Tensor = self.encoder1(self.stem(x))
         return out
 
     def _filter_eighth(self, quarter: Tensor) -> Tensor:
-        out: Tensor = self.encoder2[1].filtered(self.encoder2[0](quarter))
+        out: Tensor = self._to_eighth.filtered(self.encoder2[0](quarter))
         return out
 
     def decode(self, quarter: Tensor) -> Tensor:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import uuid
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -64,6 +67,27 @@ def read_array(source: Any, *, axes: str | None, name: str = "array") -> FocusSt
     return FocusStack(data=data, name=name, metadata={"reader": "array", "axes": wanted})
 
 
+class Lease:
+    """The right to read the files behind a stack.
+
+    It ends with the stack, or with the last array that holds it: arrays outlive a stack that
+    nobody closes, and their files must be closed all the same.
+
+    Parameters
+    ----------
+    *closers : callable
+        Called once, when it ends.
+    """
+
+    def __init__(self, *closers: Callable[[], object]) -> None:
+        self.end = weakref.finalize(self, lambda: [close() for close in closers])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the files have been closed."""
+        return not self.end.alive
+
+
 class OrderedArray:
     """An array seen in the order T C Z Y X [S], of which only the parts asked for are read.
 
@@ -75,11 +99,14 @@ class OrderedArray:
         Meaning of its dimensions.
     name : str
         Name of the source, for messages.
+    lease : Lease, optional
+        Nothing is read any more once it is over.
     """
 
-    def __init__(self, array: Any, plan: AxisPlan, name: str) -> None:
+    def __init__(self, array: Any, plan: AxisPlan, name: str, lease: Lease | None = None) -> None:
         self._array = array
         self.name = name
+        self._lease = lease
         kept = [letter for letter in plan.letters if letter]
         order = [letter for letter in "TCZYXS" if letter in kept]
         self._axes = "TCZYXS" if "S" in kept else "TCZYX"
@@ -112,6 +139,8 @@ class OrderedArray:
             for letter, part in zip(self._axes, full, strict=True)
         }
         place = tuple(wanted[letter] if letter else 0 for letter in self._letters)
+        if self._lease is not None and self._lease.is_over:
+            raise SourceError(f"{self.name}: the stack has been closed")
         try:
             read = np.asarray(self._array[place])
         # Codecs raise whatever they like; all of it means that a chunk is damaged.
@@ -124,13 +153,28 @@ class OrderedArray:
         return found.astype(self.dtype, copy=False)
 
 
-def as_dask(array: OrderedArray) -> da.Array:
-    """Wrap an array for dask: planes in chunks of about 1024², made of whole stored chunks."""
+def as_dask(
+    array: OrderedArray, *, band_rows: int | None = None, closing: ExitStack | None = None
+) -> da.Array:
+    """Wrap an array for dask: planes in chunks of about 1024², made of whole stored chunks.
+
+    Parameters
+    ----------
+    array : OrderedArray
+        What to read from.
+    band_rows : int, optional
+        Rows that are decoded together and kept, where a window would decode far too much; the
+        height of stored chunks if those are very large.
+    closing : ExitStack, optional
+        Is given what there is to close.
+    """
     import dask.array as da
 
     stored_y, stored_x = array.chunks[3:5]
-    if array.is_stored and stored_y * stored_x > BIG_CHUNK_PX:
-        return _kept_planes(array)
+    if band_rows is None and array.is_stored and stored_y * stored_x > BIG_CHUNK_PX:
+        band_rows = stored_y
+    if band_rows is not None:
+        return _kept_planes(array, band_rows, closing or ExitStack())
     chunks = (
         *array.chunks[:3],
         chunk_length(stored_y, array.shape[3]),
@@ -162,8 +206,8 @@ def ordered(data: da.Array, plan: AxisPlan) -> da.Array:
     return cast("da.Array", picked if picked.dtype == native else picked.astype(native))
 
 
-def _kept_planes(array: OrderedArray) -> da.Array:
-    """Lazy array over chunks so large that each is decoded once and kept."""
+def _kept_planes(array: OrderedArray, band_rows: int, closing: ExitStack) -> da.Array:
+    """Lazy array over bands of rows that are each decoded once and kept."""
     outer = array.shape[:3]
     n_planes = int(np.prod(outer))
 
@@ -176,10 +220,11 @@ def _kept_planes(array: OrderedArray) -> da.Array:
         n_planes,
         array.shape[3:],
         array.dtype,
-        band_rows=array.chunks[3],
+        band_rows=band_rows,
         name=array.name,
     )
-    return lazy_array(PlaneArray(kept, np.arange(n_planes).reshape(outer)))
+    closing.callback(kept.close)
+    return lazy_array(PlaneArray(kept, outer))
 
 
 def _is_dask(source: object) -> bool:
@@ -190,6 +235,9 @@ def _is_dask(source: object) -> bool:
 
 def _described(wanted: dict[str, slice]) -> str:
     return ", ".join(
-        letter if part == slice(None) else f"{letter} {part.start}:{part.stop}"
+        f"{letter} {part.start}"
+        if part.start is not None and part.stop == part.start + 1
+        else f"{letter} {part.start}:{part.stop}"
         for letter, part in wanted.items()
+        if part != slice(None)
     )

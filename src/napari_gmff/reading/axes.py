@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.stack import SUPPORTED_DTYPES
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LETTERS = "TCZYXS"
 UNNAMED = "QI"
@@ -99,35 +95,6 @@ def check_dtype(name: str, dtype: object) -> np.dtype[np.generic]:
             f"{name}: pixels must be of type {', '.join(SUPPORTED_DTYPES)}, found {found.name}"
         )
     return found  # type: ignore[no-any-return]
-
-
-def planes_by_tcz(plan: AxisPlan, shape: Sequence[int]) -> NDArray[np.int64]:
-    """Give the number of the plane, in the source's own order, for each (t, c, z).
-
-    Parameters
-    ----------
-    plan : AxisPlan
-        Meaning of the dimensions.
-    shape : sequence of int
-        Length of every dimension; those of Y, X and S are left out of the numbering.
-
-    Returns
-    -------
-    ndarray of int64, shape (T, C, Z)
-    """
-    outer = [
-        (letter, length)
-        for letter, length in zip(plan.letters, shape, strict=True)
-        if letter not in ("Y", "X", "S")
-    ]
-    numbers = np.arange(int(np.prod([length for _, length in outer], dtype=np.int64)))
-    numbers = numbers.reshape([length for _, length in outer])
-    dropped = tuple(index for index, (letter, _) in enumerate(outer) if not letter)
-    numbers = numbers.squeeze(dropped)
-    kept = [letter for letter, _ in outer if letter]
-    numbers = numbers.transpose([kept.index(letter) for letter in "TCZ" if letter in kept])
-    missing = [index for index, letter in enumerate("TCZ") if letter not in kept]
-    return np.expand_dims(numbers, tuple(missing))
 
 
 def _letters_wanted(name: str, letters: list[str], shape: Sequence[int], wanted: str) -> list[str]:

@@ -4,74 +4,64 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.arrays import OrderedArray
 from napari_gmff.reading.axes import AxisPlan, check_dtype
-from napari_gmff.reading.byte_ranges import ByteRanges
 from napari_gmff.reading.image_files import ImageHeader, decode_image, kind_of, read_header
+from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.plane_cache import CachedPlanes
-from napari_gmff.reading.planes import PlaneArray, PlaneReader, lazy_array
+from napari_gmff.reading.planes import PlaneArray, lazy_array
 from napari_gmff.reading.stack import FocusStack
-from napari_gmff.reading.tiff import TiffLevels, facts_of, read_tiff
+from napari_gmff.reading.tiff import facts_of, read_tiff
+from napari_gmff.reading.tiff_arrays import open_levels
+from napari_gmff.reading.tiff_check import check_pages
 from napari_gmff.reading.tiff_open import OpenedTiff, open_tiff
 
 if TYPE_CHECKING:
+    import dask.array as da
     from numpy.typing import NDArray
+    from tifffile import TiffPage
 
 MOST_NAMES = 5
 """Ignored files that are named; the rest are counted."""
 
 
-class ImageSlices:
-    """Plane reader over a file for each plane.
+@dataclass(frozen=True)
+class TiffSlice:
+    """The one page of a TIFF that is a slice.
 
-    Parameters
+    Attributes
     ----------
-    sources : sequence of ImageHeader or PlaneArray
-        Images that are decoded whole, or TIFF pages that can be read in parts.
-    name : str
-        Name of the stack, for messages.
+    opened : OpenedTiff
+        Its headers.
+    plan : AxisPlan
+        Meaning of the axes of the page.
+    shape : tuple of int
+        (Y, X), (Y, X, 3) or (Y, X, 4).
+    dtype : numpy.dtype
+        Pixel type.
     """
 
-    def __init__(self, sources: Sequence[ImageHeader | PlaneArray], name: str) -> None:
-        self._sources = sources
-        first = sources[0]
-        self.dtype = first.dtype
-        self.plane_shape = first.shape if isinstance(first, ImageHeader) else first.shape[3:]
-        tiles = [
-            source.reader.tile_yx
-            for source in sources
-            if isinstance(source, PlaneArray) and not _is_whole(source.reader)
-        ]
-        height, width = self.plane_shape[:2]
-        self.tile_yx = tiles[0] if len(tiles) == len(sources) else (height, width)
-        self._whole = CachedPlanes(
-            self._decode, len(sources), self.plane_shape, self.dtype, name=name
-        )
+    opened: OpenedTiff
+    plan: AxisPlan
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
 
-    def read(
-        self, plane: int, rows: tuple[int, int], columns: tuple[int, int]
-    ) -> NDArray[np.generic]:
-        """Read a window (y, x[, s]) of a slice."""
-        source = self._sources[plane]
-        if isinstance(source, PlaneArray) and not _is_whole(source.reader):
-            return source[0, 0, 0, slice(*rows), slice(*columns)]
-        return self._whole.read(plane, rows, columns)
+    @property
+    def page(self) -> TiffPage:
+        """Where the pixels are."""
+        return self.opened.series[0].keyframe
 
-    def close(self) -> None:
-        """Forget what was decoded."""
-        self._whole.close()
 
-    def _decode(self, plane: int, rows: tuple[int, int]) -> NDArray[np.generic]:
-        source = self._sources[plane]
-        if isinstance(source, ImageHeader):
-            return decode_image(source)[slice(*rows)]
-        return source[0, 0, 0, slice(*rows)]
+Slice = ImageHeader | TiffSlice
 
 
 def read_folder(folder: Path, *, series: int = 0, axes: str | None = None) -> FocusStack:
@@ -150,33 +140,26 @@ def read_images(
         If a file is no image or truncated, or the images do not fit one another.
     """
     label = label or name
-    sources: list[ImageHeader | PlaneArray] = []
-    # All files share a few open handles: there may be more files than a process may open.
-    files = ByteRanges()
-    closers: list[Callable[[], None]] = [files.close]
-    size_yx: tuple[float | None, float | None] = (None, None)
-    try:
-        for path in paths:
-            source, opened = _source(path, len(paths), files)
-            if opened is not None and not sources:
-                size_yx = facts_of(opened, 0).voxel_size_um[1:]
-            if sources:
-                _check_alike((paths[0], sources[0]), (path, source))
-            sources.append(source)
-        reader = ImageSlices(sources, label)
-    except BaseException:
-        _call_all(closers)
-        raise
-    closers.append(reader.close)
-    _check_axes(label, axes, reader)
-    headers = [source for source in sources if isinstance(source, ImageHeader)]
+    slices: list[Slice] = []
+    for path in paths:
+        slices.append(_slice(path, len(paths)))
+        _check_alike((paths[0], slices[0]), (path, slices[-1]))
+    _check_axes(label, axes, slices[0].shape)
+    first = slices[0]
+    size_yx = facts_of(first.opened, 0).voxel_size_um[1:] if isinstance(first, TiffSlice) else ()
+    with ExitStack() as undo:
+        data = _tiff_slices(slices, label, undo)
+        if data is None:
+            data = _whole_slices(slices, label, undo)
+        closing = undo.pop_all()
+    headers = [one for one in slices if isinstance(one, ImageHeader)]
     return FocusStack(
-        data=lazy_array(PlaneArray(reader, np.arange(len(sources)).reshape(1, 1, -1))),
+        data=data,
         name=name,
-        voxel_size_um=(None, *size_yx),
+        voxel_size_um=(None, *(size_yx or (None, None))),
         metadata={"reader": "images", "files": [path.name for path in paths]},
         notes=notes + tuple(dict.fromkeys(one.note for one in headers if one.note)),
-        _close=lambda: _call_all(closers),
+        _close=closing.close,
     )
 
 
@@ -186,14 +169,53 @@ def natural_key(name: str) -> tuple[Any, ...]:
     return (*(int(part) if part.isdecimal() else part for part in parts), name)
 
 
-def _call_all(closers: Sequence[Callable[[], None]]) -> None:
-    for close in closers:
-        close()
+def _tiff_slices(slices: Sequence[Slice], label: str, closing: ExitStack) -> da.Array | None:
+    """Slices as the pages of one series that is read in parts; None if they are too different."""
+    from tifffile import TiffPageSeries
+
+    tiffs = [one for one in slices if isinstance(one, TiffSlice)]
+    if len(tiffs) < len(slices) or len({one.page.hash for one in tiffs}) > 1:
+        return None
+    page = tiffs[0].page
+    series = TiffPageSeries(
+        [one.page for one in tiffs],
+        shape=(len(tiffs), *page.shape),
+        dtype=page.dtype,
+        axes="Q" + page.axes,
+        multifile=True,
+        squeeze=False,
+    )
+    plan = AxisPlan(("Z", *tiffs[0].plan.letters))
+    return open_levels(series, plan, label, closing)[0]
 
 
-def _source(
-    path: Path, n_paths: int, files: ByteRanges
-) -> tuple[ImageHeader | PlaneArray, OpenedTiff | None]:
+def _whole_slices(slices: Sequence[Slice], label: str, closing: ExitStack) -> da.Array:
+    """Slices that are decoded whole, once each, and kept."""
+
+    def decode(index: int, rows: tuple[int, int]) -> NDArray[np.generic]:
+        one = slices[index]
+        found = decode_image(one) if isinstance(one, ImageHeader) else _decode_tiff(one)
+        return found[slice(*rows)]
+
+    kept = CachedPlanes(decode, len(slices), slices[0].shape, slices[0].dtype, name=label)
+    closing.callback(kept.close)
+    return lazy_array(PlaneArray(kept, (1, 1, len(slices))))
+
+
+def _decode_tiff(one: TiffSlice) -> NDArray[np.generic]:
+    file = one.page.parent.filehandle
+    try:
+        file.open()
+        pixels = one.page.asarray()
+    # Decoders raise whatever they like; all of it means that the file is damaged.
+    except Exception as error:
+        raise SourceError(f"{one.opened.name}: damaged TIFF ({first_line(error)})") from error
+    finally:
+        file.close()
+    return OrderedArray(pixels, one.plan, one.opened.name)[0, 0, 0]
+
+
+def _slice(path: Path, n_paths: int) -> Slice:
     if path.is_dir():
         raise SourceError(
             f"{path}: several stacks were given ({n_paths} sources, this one a folder); fuse "
@@ -203,7 +225,7 @@ def _source(
     if kind is None:
         raise SourceError(f"{path}: not an image that can be read (PNG, JPEG or TIFF)")
     if kind != "tiff":
-        return read_header(path, kind), None
+        return read_header(path, kind)
     opened = open_tiff(path)
     n_images = sum(int(np.prod(one.get_shape(squeeze=False)[:-3])) for one in opened.series)
     if opened.n_pages > 1 or len(opened.series) > 1:
@@ -211,27 +233,30 @@ def _source(
             f"{path}: several stacks were given ({n_paths} files, this one with "
             f"{max(opened.n_pages, n_images)} images); fuse them one by one"
         )
-    levels = TiffLevels(str(path), _slice_plan(path, opened), files)
-    return levels.plane_array(opened.series[0], keep=False), opened
+    return _tiff_slice(path, opened)
 
 
-def _slice_plan(path: Path, opened: OpenedTiff) -> AxisPlan:
-    """Meaning of the axes of a TIFF that holds one slice."""
+def _tiff_slice(path: Path, opened: OpenedTiff) -> TiffSlice:
+    """Take the only slice of a TIFF, which must hold no more."""
     series = opened.series[0]
-    check_dtype(str(path), series.dtype)
+    dtype = check_dtype(str(path), series.dtype)
+    letters: list[str] = []
+    lengths: list[int] = []
     file_axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
-    letters = []
     for letter, length in zip(file_axes, shape, strict=True):
         if letter in ("Y", "X") or (letter == "S" and length in (3, 4)):
             letters.append(letter)
-        elif length == 1:
-            letters.append("")
-        else:
+            lengths.append(int(length))
+        elif length != 1:
             raise SourceError(
                 f"{path}: several stacks were given, this file alone has {length} images along "
                 f"{letter}; fuse them one by one"
             )
-    return AxisPlan(tuple(letters))
+    if 0 in lengths:
+        raise SourceError(f"{path}: every axis must have a length above 0, found {lengths}")
+    in_order = tuple(lengths[letters.index(letter)] for letter in "YXS" if letter in letters)
+    check_pages([series.keyframe], 1, str(path))
+    return TiffSlice(opened, AxisPlan(tuple(letters)), in_order, dtype)
 
 
 def _linked_set(images: Sequence[Path]) -> Path | None:
@@ -259,18 +284,11 @@ def _ignored(others: Sequence[Path]) -> tuple[str, ...]:
     return (f"Not images, ignored: {names}{more}.",)
 
 
-def _check_alike(
-    first: tuple[Path, ImageHeader | PlaneArray], other: tuple[Path, ImageHeader | PlaneArray]
-) -> None:
-    (path, source), (first_path, first_source) = other, first
-    shapes = [
-        one.shape if isinstance(one, ImageHeader) else one.shape[3:]
-        for one in (first_source, source)
-    ]
-    if shapes[0] != shapes[1] or first_source.dtype != source.dtype:
+def _check_alike(first: tuple[Path, Slice], other: tuple[Path, Slice]) -> None:
+    (path, one), (first_path, first_one) = other, first
+    if (one.shape, one.dtype) != (first_one.shape, first_one.dtype):
         described = [
-            f"{' × '.join(map(str, shape))} {one.dtype}"
-            for shape, one in zip(shapes, (first_source, source), strict=True)
+            f"{' × '.join(map(str, each.shape))} {each.dtype}" for each in (first_one, one)
         ]
         raise SourceError(
             f"{path}: slices must all have the same size and pixel type, found {described[1]} "
@@ -278,12 +296,7 @@ def _check_alike(
         )
 
 
-def _check_axes(label: str, axes: str | None, reader: ImageSlices) -> None:
-    expected = "ZYX" if len(reader.plane_shape) == 2 else "ZYXS"
+def _check_axes(label: str, axes: str | None, shape: tuple[int, ...]) -> None:
+    expected = "ZYX" if len(shape) == 2 else "ZYXS"
     if axes is not None and axes.strip().upper() != expected:
         raise SourceError(f"{label}: the axes of images as slices are {expected}, got {axes!r}")
-
-
-def _is_whole(reader: PlaneReader) -> bool:
-    """Whether a TIFF page is better decoded once and kept."""
-    return getattr(reader, "band_rows", None) is not None

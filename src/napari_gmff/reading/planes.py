@@ -1,15 +1,17 @@
-"""Any reader of planes as a lazy array: dask asks for windows, the reader gets them."""
+"""Planes that are kept as a lazy array: dask asks for windows of them."""
 
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
+
+    from napari_gmff.reading.plane_cache import CachedPlanes
 
 CHUNK_PX = 1024
 """Side of the chunks of lazy data, rounded to whole tiles of the file."""
@@ -18,56 +20,23 @@ Bounds = tuple[int, int]
 Key = int | slice
 
 
-class PlaneReader(Protocol):
-    """What a format has to provide: parts of numbered planes."""
-
-    @property
-    def plane_shape(self) -> tuple[int, ...]:
-        """(Y, X) or (Y, X, S) of every plane."""
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """Pixel type, in native byte order."""
-
-    @property
-    def tile_yx(self) -> tuple[int, int]:
-        """Height and width in pixels of what can be read on its own."""
-
-    def read(self, plane: int, rows: Bounds, columns: Bounds) -> NDArray[np.generic]:
-        """Read a window (y, x[, s]) of a plane, bounds half-open; may be called by threads."""
-
-
 class PlaneArray:
-    """Array of axes (T, C, Z, Y, X[, S]) over a plane reader.
+    """Array of axes (T, C, Z, Y, X[, S]) over planes that are decoded once and kept.
 
     Parameters
     ----------
-    reader : PlaneReader
+    planes : CachedPlanes
         Where the pixels come from.
-    numbers : ndarray of int, shape (T, C, Z)
-        Number of the reader's plane for each (t, c, z).
-    samples_as_channels : bool
-        The samples of a plane are its channels: C of `numbers` is then 1.
+    outer : tuple of int
+        Lengths (T, C, Z); planes are numbered in this order.
     """
 
-    def __init__(
-        self,
-        reader: PlaneReader,
-        numbers: NDArray[np.int64],
-        *,
-        samples_as_channels: bool = False,
-    ) -> None:
-        self.reader = reader
-        self.numbers = numbers
-        self.samples_as_channels = samples_as_channels
-        self.dtype = reader.dtype
-        outer = tuple(int(length) for length in numbers.shape)
-        plane_shape = reader.plane_shape
-        if samples_as_channels:
-            outer = (outer[0], plane_shape[2], outer[2])
-            plane_shape = plane_shape[:2]
-        self.shape = outer + plane_shape
+    def __init__(self, planes: CachedPlanes, outer: tuple[int, ...]) -> None:
+        self.planes = planes
+        self.dtype = planes.dtype
+        self.shape = outer + planes.plane_shape
         self.ndim = len(self.shape)
+        self._numbers = np.arange(int(np.prod(outer))).reshape(outer)
 
     def __dask_tokenize__(self) -> str:
         """Name of this array in a graph: two openings are never taken for one another."""
@@ -75,24 +44,16 @@ class PlaneArray:
 
     def __getitem__(self, key: tuple[Key, ...]) -> NDArray[np.generic]:
         """Read by integers and slices, which may leave out trailing axes."""
-        keys = key if isinstance(key, tuple) else (key,)
-        full = keys + (slice(None),) * (self.ndim - len(keys))
-        outer = [_indices(part, self.shape[axis]) for axis, part in enumerate(full[:3])]
+        full = (*key, *(slice(None),) * (self.ndim - len(key)))
+        numbers = np.asarray(self._numbers[full[:3]])
         rows, row_part = _bounds(full[3], self.shape[3])
         columns, column_part = _bounds(full[4], self.shape[4])
-        rest = self.shape[5:]
-        lengths = (*map(len, outer), rows[1] - rows[0], columns[1] - columns[0], *rest)
-        found = np.empty(lengths, self.dtype)
-        for place in np.ndindex(*lengths[:3]):
-            t, c, z = (outer[axis][index] for axis, index in enumerate(place))
-            found[place] = self._plane(t, c, z, rows, columns)
-        inner = tuple(0 if isinstance(part, int) else slice(None) for part in full[:3])
-        return found[(*inner, row_part, column_part, *full[5:])]
-
-    def _plane(self, t: int, c: int, z: int, rows: Bounds, columns: Bounds) -> NDArray[np.generic]:
-        if self.samples_as_channels:
-            return self.reader.read(int(self.numbers[t, 0, z]), rows, columns)[..., c]
-        return self.reader.read(int(self.numbers[t, c, z]), rows, columns)
+        shape = (numbers.size, rows[1] - rows[0], columns[1] - columns[0], *self.shape[5:])
+        found = np.empty(shape, self.dtype)
+        for index, number in enumerate(numbers.flat):
+            found[index] = self.planes.read(int(number), rows, columns)
+        found = found[(slice(None), row_part, column_part, *full[5:])]
+        return found.reshape(numbers.shape + found.shape[1:])
 
 
 def lazy_array(array: PlaneArray) -> da.Array:
@@ -108,7 +69,7 @@ def lazy_array(array: PlaneArray) -> da.Array:
 
     chunk_yx = tuple(
         chunk_length(tile, length)
-        for tile, length in zip(array.reader.tile_yx, array.shape[3:5], strict=True)
+        for tile, length in zip(array.planes.tile_yx, array.shape[3:5], strict=True)
     )
     lazy: da.Array = da.from_array(
         array,
@@ -131,22 +92,10 @@ def chunk_length(tile: int, length: int) -> int:
     return min(length, tile * max(1, round(CHUNK_PX / tile)))
 
 
-def _indices(key: Key, length: int) -> range:
-    if isinstance(key, slice):
-        return range(*key.indices(length))
-    number = int(key) + (length if key < 0 else 0)
-    if not 0 <= number < length:
-        raise IndexError(f"index {key} is outside an axis of length {length}")
-    return range(number, number + 1)
-
-
 def _bounds(key: Key, length: int) -> tuple[Bounds, Key]:
     """Half-open bounds to read, and what to take of them."""
-    wanted = _indices(key, length)
-    if isinstance(key, slice):
-        if len(wanted) == 0:
-            return (0, 0), slice(None)
-        low, high = min(wanted[0], wanted[-1]), max(wanted[0], wanted[-1]) + 1
-        step = wanted.step
-        return (low, high), slice(None, None, step)
-    return (wanted[0], wanted[0] + 1), 0
+    wanted = np.atleast_1d(np.arange(length)[key])
+    part = slice(None, None, key.step) if isinstance(key, slice) else 0
+    if wanted.size == 0:
+        return (0, 0), part
+    return (int(wanted.min()), int(wanted.max()) + 1), part

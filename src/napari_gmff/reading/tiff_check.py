@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from napari_gmff.errors import SourceError
 
 if TYPE_CHECKING:
-    from napari_gmff.reading.tiff_planes import TiffPlane
+    from tifffile import TiffFrame, TiffPage
 
 MOST_PAGES = 1_000_000
 MOST_TAGS = 65_535
@@ -62,24 +64,34 @@ def count_pages(path: Path, name: str) -> int:
     return len(seen)
 
 
-def check_planes(planes: Iterable[TiffPlane], name: str) -> None:
-    """Check that the data of all planes lie within their files.
+def check_pages(pages: Sequence[TiffPage | TiffFrame], n_wanted: int, name: str) -> None:
+    """Check that pages are all there, list all their strips or tiles, and end within their files.
 
     Raises
     ------
     SourceError
-        That names the page whose data reach beyond the end.
+        That names the page that does not.
     """
+    if len(pages) != n_wanted:
+        raise SourceError(f"{name}: {n_wanted} planes are described, found {len(pages)}")
     sizes: dict[Path, int] = {}
-    for plane in planes:
-        if plane.path not in sizes:
-            sizes[plane.path] = plane.path.stat().st_size
-        end = int((plane.offsets + plane.byte_counts).max(initial=0))
-        if end > sizes[plane.path]:
-            named = name if plane.path.name in name else f"{name}: {plane.path.name}"
+    for page in pages:
+        offsets = np.asarray(page.dataoffsets, np.int64)
+        counts = np.asarray(page.databytecounts, np.int64)
+        n_segments = int(np.prod(page.chunked))
+        if min(len(offsets), len(counts)) < n_segments:
             raise SourceError(
-                f"{named}: truncated TIFF, page {plane.number} needs {end} bytes "
-                f"but the file has {sizes[plane.path]}"
+                f"{name}: damaged TIFF, page {page.index} must list {n_segments} strips or "
+                f"tiles, found {min(len(offsets), len(counts))}"
+            )
+        path = Path(page.parent.filehandle.path)
+        size = sizes.setdefault(path, path.stat().st_size)
+        end = int((offsets[:n_segments] + counts[:n_segments]).max(initial=0))
+        if end > size:
+            named = name if path.name in name else f"{name}: {path.name}"
+            raise SourceError(
+                f"{named}: truncated TIFF, page {page.index} needs {end} bytes "
+                f"but the file has {size}"
             )
 
 

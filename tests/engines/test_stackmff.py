@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_gmff.engines import stackmff
+from napari_gmff.engines.base import EngineOptions
+from napari_gmff.engines.stackmff import StackMFFV4Engine, padded_plane, padded_shape
+from napari_gmff.errors import DeviceError, WeightsError
+from napari_gmff.scores import ScoreKind
+from napari_gmff.windows import Box
+from tests.network.helpers import assert_agree, plain_logits, random_model, random_stack
+
+
+def scores_of(engine, stack, **options) -> np.ndarray:
+    """Return all scores (N, H, W), NaN where the engine gives none."""
+    found = np.full(stack.shape, np.nan, np.float32)
+    for item in engine.iter_scores(lambda k: stack[k], len(stack), stack.shape[1:], **options):
+        if item is not None:
+            found[(item.slice_index, *item.tile.slices)] = item.scores
+    return found
+
+
+def reflected(position: int, size: int) -> int:
+    """Return which pixel a position beyond the image shows, going to and fro between its ends."""
+    period = max(2 * (size - 1), 1)
+    inside = position % period
+    return min(inside, period - inside)
+
+
+@pytest.mark.parametrize("shape", [(5, 300), (1, 1), (3, 2), (128, 129), (127, 1), (256, 128)])
+def test_padding_reflects_as_often_as_it_must(shape):
+    plane = np.random.default_rng(0).random(shape).astype(np.float32)
+    target = padded_shape(shape)
+    padded = padded_plane(plane, target)
+    rows = [reflected(y, shape[0]) for y in range(target[0])]
+    columns = [reflected(x, shape[1]) for x in range(target[1])]
+    np.testing.assert_array_equal(padded, plane[np.ix_(rows, columns)])
+    assert padded.flags.c_contiguous
+    assert padded.dtype == np.float32
+
+
+def test_padded_sides_are_the_next_multiples_of_128():
+    assert padded_shape((1, 128)) == (128, 128)
+    assert padded_shape((129, 1000)) == (256, 1024)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 300), (2, 1, 1), (3, 3, 2), (2, 130, 140)])
+def test_image_of_any_size_is_scored_as_its_padded_self_never_resized(engine, shape):
+    stack = random_stack(*shape)
+    padded = np.stack([padded_plane(plane, padded_shape(shape[1:])) for plane in stack])
+    expected = plain_logits(random_model(5), padded)[:, : shape[1], : shape[2]]
+    found = scores_of(engine, stack)
+    assert np.isfinite(found).all()
+    assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_whole_multiple_needs_no_padding_and_equals_the_plain_network(engine):
+    stack = random_stack(3, 128, 256)
+    assert_agree(scores_of(engine, stack), plain_logits(random_model(5), stack))
+
+
+def test_outliers_are_held_near_the_range(engine):
+    stack = random_stack(2, 128, 128)
+    hot, held = stack.copy(), stack.copy()
+    hot[0, 5, 5], held[0, 5, 5] = 1e5, 2.0
+    np.testing.assert_array_equal(scores_of(engine, hot), scores_of(engine, held))
+
+
+@pytest.mark.parametrize(
+    ("n_slices", "shape_yx", "tile_px"),
+    [
+        (1, (1, 1), 512),
+        (2, (128, 128), 512),
+        (3, (100, 300), 128),
+        (2, (200, 129), 128),
+        (2, (129, 257), 64),
+        (2, (130, 10), 100),
+    ],
+)
+def test_steps_are_counted_rightly(engine, n_slices, shape_yx, tile_px, monkeypatch):
+    monkeypatch.setattr(stackmff, "fine_tile_px", lambda _: tile_px)
+    monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: tile_px)
+    stack = random_stack(n_slices, *shape_yx)
+    items = list(engine.iter_scores(lambda k: stack[k], n_slices, shape_yx))
+    assert len(items) == engine.n_steps(n_slices, shape_yx)
+    scored = sum(item.scores.size for item in items if item is not None)
+    assert scored == stack.size
+
+
+def test_part_asked_for_has_the_scores_of_the_whole(engine, monkeypatch):
+    monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: 64)
+    stack = random_stack(2, 128, 200)
+    part = Box(70, 90, 100, 110)
+    whole, some = scores_of(engine, stack), scores_of(engine, stack, within=part)
+    scored = np.isfinite(some)
+    assert scored[:, *part.slices].all()
+    assert scored.mean() < 0.5
+    np.testing.assert_array_equal(some[scored], whole[scored])
+
+
+def test_scores_do_not_depend_on_where_coarse_maps_are_kept(random_weights, monkeypatch):
+    stack = random_stack(2, 128, 128)
+    used = []
+    monkeypatch.setattr(
+        stackmff,
+        "coarse_maps",
+        lambda shape, limit: used.append(limit) or stackmff_coarse_maps(shape, limit),
+    )
+    found = [
+        scores_of(
+            StackMFFV4Engine(EngineOptions(weights=str(random_weights), memory_limit_mb=limit)),
+            stack,
+        )
+        for limit in (1024, 0)
+    ]
+    assert used == [1024, 0]
+    np.testing.assert_array_equal(*found)
+
+
+stackmff_coarse_maps = stackmff.coarse_maps
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA out of memory. Tried to allocate 20 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 bytes"),
+        MemoryError("no room"),
+    ],
+)
+def test_running_out_of_memory_is_a_device_error_that_names_the_device(engine, error):
+    def read_slice(k: int) -> np.ndarray:
+        raise error
+
+    with pytest.raises(DeviceError, match=r"cpu: out of memory"):
+        list(engine.iter_scores(read_slice, 2, (128, 128)))
+
+
+def test_other_errors_pass_unchanged(engine):
+    def read_slice(k: int) -> np.ndarray:
+        raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        list(engine.iter_scores(read_slice, 2, (128, 128)))
+
+
+def test_settings_of_the_process_hold_within_steps_only(random_weights):
+    engine = StackMFFV4Engine(EngineOptions(weights=str(random_weights), threads=2))
+    stack = random_stack(2, 128, 128)
+    inside = []
+
+    def read_slice(k: int) -> np.ndarray:
+        inside.append(torch.get_num_threads())
+        return stack[k]
+
+    for _ in engine.iter_scores(read_slice, 2, (128, 128)):
+        assert torch.get_num_threads() == 1
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+    assert inside == [2, 2]
+
+
+def test_run_stopped_half_way_leaves_no_scratch_file(random_weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    engine = StackMFFV4Engine(EngineOptions(weights=str(random_weights), memory_limit_mb=0))
+    stack = random_stack(2, 128, 128)
+    run = engine.iter_scores(lambda k: stack[k], 2, (128, 128))
+    next(run)
+    assert list(tmp_path.iterdir()) != []
+    run.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_engine_declares_logits_and_says_what_it_ran_with(engine):
+    assert engine.score_kind is ScoreKind.LOGITS
+    described = engine.describe()
+    assert described["device"] == "cpu"
+    assert len(described["weights"]["sha256"]) == 64
+
+
+def test_authors_weights_see_8_bit_as_the_whole_range_and_others_by_percentiles(shared_dir):
+    weights = str(shared_dir / "weights" / "stackmffv4.pth")
+    engine = StackMFFV4Engine(EngineOptions(weights=weights))
+    assert engine.input_rule(np.dtype(np.uint8)) == "dtype"
+    for dtype in (np.uint16, np.int16, np.float32):
+        assert engine.input_rule(np.dtype(dtype)) == "percentiles"
+
+
+def test_missing_weights_are_named():
+    with pytest.raises(WeightsError, match=r"nothing\.pth"):
+        StackMFFV4Engine(EngineOptions(weights="nothing.pth"))
+
+
+def test_missing_device_is_named(random_weights, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="cuda"):
+        StackMFFV4Engine(EngineOptions(weights=str(random_weights), device="cuda"))
