@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/bench_memory.py [WEIGHTS] [--sides 4096,8192]
 
-Each run is a process of its own on a tiled OME-TIFF that is written first to a temporary folder
+Needs Linux. Each run is a process of its own on a tiled OME-TIFF that is written first to a temporary folder
 (2.1 GB for 8192²), so its peak is the whole program's.
 """
 
@@ -50,11 +50,14 @@ def write_stack(path: Path, n_slices: int, side_px: int) -> None:
 
 def run(source: Path, out: Path, options: list[str]) -> tuple[float, float]:
     """Fuse in a process of its own; return seconds and peak MB."""
+    # ru_maxrss would count what this process held when it forked; VmHWM starts anew at exec.
     code = (
-        "import resource, sys\n"
+        "import sys\n"
+        "from pathlib import Path\n"
         "from napari_gmff.cli.main import main\n"
         "code = main(sys.argv[1:])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "status = Path('/proc/self/status').read_text()\n"
+        "print(status.split('VmHWM:')[1].split()[0])\n"
         "sys.exit(code)\n"
     )
     arguments = ["fuse", str(source), "-o", str(out), "--quiet", *options]

@@ -26,7 +26,8 @@ class NeighbourEngine:
     name = NEIGHBOURS
     title = "for tests"
     score_kind = ScoreKind.LOG_ENERGY
-    citation = "none"
+    method = "sharpness that sees neighbours"
+    references = ()
     tile_px = 56
 
     def __init__(self, options: EngineOptions) -> None:

@@ -4,13 +4,20 @@ from typing import Any
 
 import pytest
 
+from napari_gmff.engines.laplacian import LaplacianEnergy
+from napari_gmff.engines.stackmff import StackMFFV4Engine
 from napari_gmff.methods import methods_text
 from napari_gmff.provenance import make_provenance
 
+ENGINES = {engine.name: engine for engine in (LaplacianEnergy, StackMFFV4Engine)}
 
-def text(**changes: Any) -> str:
+
+def text(engine: str = "stackmff-v4", **changes: Any) -> str:
+    known = ENGINES.get(engine)
     values: dict[str, Any] = {
-        "engine": "stackmff-v4",
+        "engine": engine,
+        "engine_method": known.method if known else "",
+        "references": known.references if known else (),
         "score_kind": "logits",
         "weights": {"name": "authors-v4", "sha256": "c0ffee", "license": "MIT"},
         "parameters": {"block_px": 1024, "halo_px": 64, "channel": "combined"},
@@ -50,7 +57,7 @@ def test_everything_needed_to_repeat_the_run_is_named() -> None:
 
 
 def test_every_citation_number_has_its_reference() -> None:
-    for engine in ("stackmff-v4", "laplacian-energy"):
+    for engine in ENGINES:
         methods, _, references = text(engine=engine).split("\n\n")
         cited = [number for number in range(1, 9) if f"[{number}]" in methods]
         listed = [int(line[1]) for line in references.splitlines()[1:]]

@@ -65,7 +65,7 @@ def test_shell_examples_fuse_and_print_a_methods_paragraph(readme: str, folder_w
             timeout=300,
         )
         assert done.returncode == 0, done.stderr
-    assert "laplacian-energy" in done.stdout
+    assert "energy of the Laplacian" in done.stdout
     assert (folder_with_stack / "fused.ome.zarr" / "zarr.json").is_file()
 
 

@@ -8,7 +8,6 @@ from scipy import ndimage
 import napari_gmff
 from napari_gmff.sampling import (
     CLEAN_NOISE,
-    MAX_SLICES,
     PATCH_PX,
     looks_ordered,
     luminance,
@@ -16,7 +15,6 @@ from napari_gmff.sampling import (
     patch_boxes,
     percentile_range,
     read_samples,
-    sampled_slices,
     smoothing_for,
 )
 from napari_gmff.scenes import fluorescence_scene, relief_scene
@@ -51,7 +49,7 @@ def photograph(name: str) -> np.ndarray:
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (48, 48), (49, 95), (1000, 700)])
 def test_patches_lie_inside_the_image(shape):
-    boxes = patch_boxes(shape)
+    boxes = patch_boxes((2, *shape))
     assert len(set(boxes)) == len(boxes) <= 36
     for box in boxes:
         assert 0 <= box.y0 < box.y1 <= shape[0]
@@ -60,18 +58,16 @@ def test_patches_lie_inside_the_image(shape):
 
 
 def test_patches_spread_over_a_large_image():
-    boxes = patch_boxes((4096, 4096))
+    boxes = patch_boxes((64, 4096, 4096))
     assert len(boxes) == 36
     centres = np.array([(box.y0 + 24, box.x0 + 24) for box in boxes])
     assert centres.min() < 500
     assert centres.max() > 3500
 
 
-def test_long_stack_is_sampled_from_end_to_end():
-    assert sampled_slices(5) == [0, 1, 2, 3, 4]
-    many = sampled_slices(1000)
-    assert len(set(many)) == MAX_SLICES
-    assert (many[0], many[-1]) == (0, 999)
+def test_long_stack_is_sampled_in_fewer_places_but_in_every_slice():
+    assert len(patch_boxes((65, 4096, 4096))) == 9
+    assert len(read_samples(da.zeros((65, 20, 20), dtype="u1", chunks=(1, 20, 20)))) == 65
 
 
 @pytest.mark.parametrize("chunks", [(1, 7, 300), (4, 64, 64), (2, 200, 300), (4, 200, 300)])
@@ -79,7 +75,7 @@ def test_samples_do_not_depend_on_chunks(chunks):
     stack = np.random.default_rng(0).integers(0, 4000, (4, 200, 300), dtype=np.uint16)
     found = read_samples(da.from_array(stack, chunks=chunks))
     np.testing.assert_array_equal(found, samples_of(stack))
-    for number, box in enumerate(patch_boxes((200, 300))):
+    for number, box in enumerate(patch_boxes((4, 200, 300))):
         np.testing.assert_array_equal(found[:, number], stack[:, *box.slices])
 
 

@@ -22,6 +22,8 @@ from napari_gmff.sampling import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_gmff.engines.base import FocusEngine
@@ -123,8 +125,13 @@ def measure_input(
     SourceError
         If a plane cannot be read.
     """
-    planes = [stack.data[time, channel, plan.slices] for channel in plan.focus_channels]
-    samples = [read_samples(channel_planes) for channel_planes in planes]
+    first, last = plan.slices[0], plan.slices[-1]
+    samples = [
+        read_samples(
+            stack.data[time, channel, first : last + 1], _namer(stack.name, channel, first)
+        )
+        for channel in plan.focus_channels
+    ]
     scales = _scales(samples, stack.dtype, plan, params, engine)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
     automatic = params.input_sigma_px == "auto"
@@ -134,6 +141,10 @@ def measure_input(
         ordered=looks_ordered(np.sum(samples, axis=0, dtype=np.float32)),
         constant_slices=_constant_slices(samples),
     )
+
+
+def _namer(stack_name: str, channel: int, first: int) -> Callable[[int], str]:
+    return lambda position: f"{stack_name}: slice {first + position} of channel {channel}"
 
 
 def _scales(

@@ -6,31 +6,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-_STACKMFF_V4 = (
-    'Xie X, et al. "Generative Multi-Focus Image Fusion" (StackMFF V4). arXiv:2512.21495, 2025.'
-)
-_FOCUSING_TECHNIQUES = (
-    'Subbarao M, Choi T, Nikzad A. "Focusing techniques". '
-    "Optical Engineering 32(11):2824-2836, 1993."
-)
-_FOCUS_MEASURE_CHOICE = (
-    'Subbarao M, Tyan J-K. "Selecting the optimal focus measure for autofocusing and '
-    'depth-from-focus". IEEE Transactions on Pattern Analysis and Machine Intelligence '
-    "20(8):864-870, 1998."
-)
 _SHAPE_FROM_FOCUS = (
     'Nayar SK, Nakagawa Y. "Shape from focus". IEEE Transactions on Pattern Analysis and '
     "Machine Intelligence 16(8):824-831, 1994."
 )
-
-# What an engine does, and the papers its description refers to, {0} and so on.
-_ENGINES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "stackmff-v4": ("the neural network StackMFF V4 {0}", (_STACKMFF_V4,)),
-    "laplacian-energy": (
-        "the energy of the Laplacian, its square averaged in a Gaussian window {0}{1}",
-        (_FOCUSING_TECHNIQUES, _FOCUS_MEASURE_CHOICE),
-    ),
-}
 
 _LIMITS = (
     "Limits: neighbouring pixels of the fused image may come from different focal planes, so "
@@ -126,11 +105,10 @@ def _spacing(z_um: Sequence[float] | None) -> str:
 
 def _engine_sentence(record: Mapping[str, Any], references: list[str]) -> str:
     engine, weights, parameters = record["engine"], record["weights"], record["parameters"]
-    if engine in _ENGINES:
-        pattern, papers = _ENGINES[engine]
-        described = pattern.format(*(_cite(paper, references) for paper in papers))
-    else:
-        described = f"the focus measure {engine}"
+    described = record.get("engine_method") or f"the focus measure {engine}"
+    papers = [_cite(paper, references) for paper in record.get("references", [])]
+    if papers:
+        described += f" {''.join(papers)}"
     if weights:
         described += f" with the weights {weights.get('name')} (sha256 {weights.get('sha256')})"
     window = ""

@@ -46,6 +46,9 @@ def make_provenance(
     weights: Mapping[str, Any] | None = None,
     times: Sequence[int] = (0,),
     warnings: Sequence[str] = (),
+    source_metadata: Mapping[str, Any] | None = None,
+    engine_method: str = "",
+    references: Sequence[str] = (),
     pixels_copied: bool = True,
     date: datetime | None = None,
 ) -> dict[str, Any]:
@@ -85,6 +88,12 @@ def make_provenance(
         Numbers of the fused time points in the source.
     warnings : sequence of str
         What the user was told; folders are cut out of paths.
+    source_metadata : mapping, optional
+        How the source was read; see `FocusStack.metadata`.
+    engine_method : str
+        What scored the focus, in words for a methods section.
+    references : sequence of str
+        Papers to cite for it.
     pixels_copied : bool
         Whether every fused pixel equals its source voxel bit for bit.
     date : datetime, optional
@@ -103,6 +112,8 @@ def make_provenance(
         "version": __version__,
         "date": (date or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
         "engine": engine,
+        "engine_method": engine_method,
+        "references": references,
         "score_kind": score_kind,
         "weights": weights,
         "parameters": parameters,
@@ -113,6 +124,7 @@ def make_provenance(
             "shape": source_shape,
             "dtype": source_dtype,
             "voxel_size_um": voxel_size_um,
+            "metadata": source_metadata or {},
         },
         "slices": {"numbers": slices, "z_um": z_um, "order": slice_order},
         "times": times,

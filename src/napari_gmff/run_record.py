@@ -55,6 +55,8 @@ def record_of_run(
     z_um = plan.z_um(stack)
     return make_provenance(
         engine=engine.name,
+        engine_method=engine.method,
+        references=engine.references,
         score_kind=engine.score_kind,
         parameters=params.model_dump(mode="json"),
         source_name=stack.name,
@@ -71,6 +73,7 @@ def record_of_run(
         weights=described.get("weights"),
         times=plan.times,
         warnings=warnings,
+        source_metadata=stack.metadata,
     )
 
 

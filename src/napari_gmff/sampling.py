@@ -6,12 +6,14 @@ are square patches at full resolution, at positions that follow from the image's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_gmff.failures import reading
 from napari_gmff.windows import Box
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 PATCH_PX = 48
 PATCHES_PER_AXIS = 6
 BLOCK_PX = 16
-MAX_SLICES = 32
-"""Of a longer stack, this many evenly spaced slices are sampled."""
+LONG_STACK_SLICES = 64
+LONG_STACK_PATCHES_PER_AXIS = 3
+"""Longer stacks are sampled in fewer places, so that samples of a thousand slices fit in memory."""
 
 PERCENTILES = (0.1, 99.9)
 """Robust against hot pixels; what lies outside is not clipped but maps outside 0...1."""
@@ -48,47 +51,50 @@ Samples = NDArray[np.float32]
 """Luminance of sample patches, (slices, patches, height, width)."""
 
 
-def patch_boxes(shape_yx: tuple[int, int]) -> list[Box]:
-    """Place the sample patches; depends on the image's shape alone."""
-    rows, columns = (_patch_starts(side) for side in shape_yx)
-    height, width = (min(PATCH_PX, side) for side in shape_yx)
+def patch_boxes(shape_zyx: tuple[int, int, int]) -> list[Box]:
+    """Place the sample patches; depends on the stack's shape alone."""
+    n_slices, *sides = shape_zyx
+    per_axis = PATCHES_PER_AXIS if n_slices <= LONG_STACK_SLICES else LONG_STACK_PATCHES_PER_AXIS
+    rows, columns = (_patch_starts(side, per_axis) for side in sides)
+    height, width = (min(PATCH_PX, side) for side in sides)
     return [Box(y, y + height, x, x + width) for y in rows for x in columns]
 
 
-def _patch_starts(size_px: int) -> list[int]:
-    count = min(PATCHES_PER_AXIS, max(1, size_px // PATCH_PX))
+def _patch_starts(size_px: int, per_axis: int) -> list[int]:
+    count = min(per_axis, max(1, size_px // PATCH_PX))
     last = max(size_px - PATCH_PX, 0)
     # Half a spacing from the border: frames and vignettes are not typical of an image.
     return sorted({round(last * (i + 0.5) / count) for i in range(count)})
 
 
-def sampled_slices(n_slices: int) -> list[int]:
-    """Choose the slices to sample, evenly spaced, first and last included."""
-    if n_slices <= MAX_SLICES:
-        return list(range(n_slices))
-    return [round(i * (n_slices - 1) / (MAX_SLICES - 1)) for i in range(MAX_SLICES)]
-
-
-def read_samples(planes: da.Array) -> Samples:
+def read_samples(planes: da.Array, name_of: Callable[[int], str] = "slice {}".format) -> Samples:
     """Read the sample patches of one channel and time point.
 
     Parameters
     ----------
     planes : dask.array.Array, (Z, Y, X) or (Z, Y, X, S)
         Lazy slices; colour samples become luminance.
+    name_of : callable
+        Names a slice in an error, given its position.
 
     Returns
     -------
     ndarray, (slices, patches, height, width), float32
         In grey levels of the source; NaN where the source is not finite.
+
+    Raises
+    ------
+    SourceError
+        If a slice cannot be read.
     """
     import dask
 
-    boxes = patch_boxes((planes.shape[1], planes.shape[2]))
+    boxes = patch_boxes(planes.shape[:3])
     result = []
-    for k in sampled_slices(planes.shape[0]):
+    for k in range(planes.shape[0]):
         # One slice at a time: a plane-wise source decodes it once and may then forget it.
-        patches = dask.compute([planes[k][box.slices] for box in boxes])[0]
+        with reading(name_of(k)):
+            patches = dask.compute([planes[k][box.slices] for box in boxes])[0]
         result.append(np.stack([luminance(patch) for patch in patches]))
     samples = np.stack(result)
     samples[~np.isfinite(samples)] = np.nan

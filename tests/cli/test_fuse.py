@@ -208,6 +208,16 @@ def test_json_is_all_that_is_printed(source: Path, tmp_path: Path, capsys: Any) 
     assert summary["provenance"] == read_provenance(out)
 
 
+def test_what_a_killed_run_left_is_named_and_kept(
+    source: Path, tmp_path: Path, capsys: Any
+) -> None:
+    left = tmp_path / ".old.ome.zarr.partial-999999999-deadbeef"
+    left.mkdir()
+    assert main(["fuse", str(source), "-o", str(tmp_path / "out.ome.zarr"), "--quiet"]) == 0
+    assert f"{left}: left by a run that was killed" in capsys.readouterr().err
+    assert left.is_dir()
+
+
 def test_quiet_prints_warnings_only(tmp_path: Path, capsys: Any) -> None:
     source = tmp_path / "stack.tif"
     tifffile.imwrite(source, textured((3, 20, 20)), photometric="minisblack", metadata=None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -37,20 +38,14 @@ def test_scratch_file_is_gone_after_an_error(scratch):
     assert list(scratch.iterdir()) == []
 
 
-def test_limit_is_compared_without_overflow(scratch):
-    shape = (3000, 1024, 1024, 24)  # 302 GB: more than 2**32 values
-    with pytest.MonkeyPatch.context() as patch:
-        made = []
-        patch.setattr(np, "memmap", lambda *a, **k: made.append(k["shape"]) or _NoMap())
-        with coarse_maps(shape, 1024):
-            pass
-    assert made == [shape]
-
-
-class _NoMap:
-    """Stands for a file too large to make."""
-
-    class _mmap:
-        @staticmethod
-        def close() -> None:
-            """Do nothing."""
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot reserve space")
+def test_disk_too_full_for_the_maps_is_an_error_before_anything_is_computed(scratch):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(OSError), coarse_maps((12, 64, 64, 24), 1):
+            pytest.fail("there is no room")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(scratch.iterdir()) == []

@@ -60,6 +60,7 @@ def _fuse(args: argparse.Namespace) -> int:
     # Before anything is read: a long run must not end at a name that was taken all along.
     check_output(args.output, args.overwrite)
     check_not_source(args.output, [source for source in args.source if "://" not in source])
+    _warn_of_leftovers(args.output)
     read_options = params.model_dump(include=set(ReadParams.model_fields))
     started = time.perf_counter()
     with read_stack(sources, **read_options) as stack:
@@ -76,6 +77,18 @@ def _fuse(args: argparse.Namespace) -> int:
             seconds = time.perf_counter() - started
             _report(args, stack, result, seconds)
     return 0
+
+
+def _warn_of_leftovers(out: Path) -> None:
+    """Name what killed runs left; it may be a colleague's, so nothing is deleted."""
+    from napari_gmff.export.atomic import stale_partials
+
+    for partial in stale_partials(out.parent):
+        print(
+            f"napari-gmff: warning: {partial}: left by a run that was killed, delete it if it is "
+            "yours",
+            file=sys.stderr,
+        )
 
 
 def _report(

@@ -47,12 +47,26 @@ class FocusEngine(Protocol):
 
     An engine sees luminance in about 0...1 and returns numbers; which slice is taken, how sure
     that is, and which pixels are copied is decided elsewhere, alike for all engines.
+
+    Attributes
+    ----------
+    name : str
+        What the parameter `engine` says.
+    title : str
+        One line for users who choose.
+    score_kind : ScoreKind
+        What the scores are.
+    method : str
+        What scores the focus, in words that fit "scored with ..." in a methods section.
+    references : tuple of str
+        Papers to cite for it.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     score_kind: ClassVar[ScoreKind]
-    citation: ClassVar[str]
+    method: ClassVar[str]
+    references: ClassVar[tuple[str, ...]]
 
     def input_rule(self, dtype: np.dtype[np.generic]) -> RangeRule:
         """Tell which intensities this engine wants to see as 0 and 1."""

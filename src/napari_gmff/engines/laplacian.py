@@ -2,7 +2,8 @@
 
 References
 ----------
-.. [1] S. K. Nayar and Y. Nakagawa, "Shape from focus", IEEE TPAMI 16(8), 824-831, 1994.
+.. [1] M. Subbarao, T. Choi and A. Nikzad, "Focusing techniques", Optical Engineering 32(11),
+   2824-2836, 1993.
 .. [2] S. Pertuz, D. Puig and M. A. Garcia, "Analysis of focus measure operators for
    shape-from-focus", Pattern Recognition 46(5), 1415-1432, 2013 (LAP1: energy of Laplacian).
 """
@@ -35,8 +36,12 @@ class LaplacianEnergy:
     name: ClassVar[str] = "laplacian-energy"
     title: ClassVar[str] = "Energy of the Laplacian: fast, classical, no weights"
     score_kind: ClassVar[ScoreKind] = ScoreKind.LOG_ENERGY
-    citation: ClassVar[str] = (
-        "energy of the Laplacian (Pertuz, Puig & Garcia, Pattern Recognition 46, 1415, 2013)"
+    method: ClassVar[str] = "the energy of the Laplacian, averaged in a Gaussian window"
+    references: ClassVar[tuple[str, ...]] = (
+        'Subbarao M, Choi T, Nikzad A. "Focusing techniques". '
+        "Optical Engineering 32(11):2824-2836, 1993.",
+        'Pertuz S, Puig D, Garcia MA. "Analysis of focus measure operators for '
+        'shape-from-focus". Pattern Recognition 46(5):1415-1432, 2013.',
     )
 
     def __init__(self, options: EngineOptions | None = None) -> None:

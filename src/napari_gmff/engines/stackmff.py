@@ -34,8 +34,10 @@ class StackMFFV4Engine:
     name: ClassVar[str] = "stackmff-v4"
     title: ClassVar[str] = "StackMFF V4 network: sees all slices at once; needs weights"
     score_kind: ClassVar[ScoreKind] = ScoreKind.LOGITS
-    citation: ClassVar[str] = (
-        'StackMFF V4 (Xie et al., "Generative Multi-Focus Image Fusion", 2025)'
+    method: ClassVar[str] = "the neural network StackMFF V4"
+    references: ClassVar[tuple[str, ...]] = (
+        'Xie X, et al. "Generative Multi-Focus Image Fusion" (StackMFF V4). '
+        "arXiv:2512.21495, 2025.",
     )
 
     def __init__(self, options: EngineOptions) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,11 +35,19 @@ def coarse_maps(
     OSError
         If the scratch file cannot be written.
     """
-    if 4 * np.prod(shape, dtype=np.int64) <= memory_limit_mb << 20:
+    n_bytes = 4 * math.prod(shape)
+    if n_bytes <= memory_limit_mb << 20:
         yield np.empty(shape, np.float32)
         return
     with tempfile.TemporaryDirectory(prefix="napari-gmff-", ignore_cleanup_errors=True) as folder:
-        maps = np.memmap(Path(folder) / "coarse.f32", np.float32, "w+", shape=shape)
+        path = Path(folder) / "coarse.f32"
+        with path.open("wb") as file:
+            # A sparse file would kill the process where the disk turns out to be full.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+            else:
+                file.truncate(n_bytes)
+        maps = np.memmap(path, np.float32, "r+", shape=shape)
         try:
             yield maps
         finally:
