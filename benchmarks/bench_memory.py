@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/bench_memory.py [WEIGHTS] [--sides 4096,8192]
 
-Needs Linux. Each run is a process of its own on a tiled OME-TIFF that is written first to a temporary folder
-(2.1 GB for 8192²), so its peak is the whole program's.
+Needs Linux. Each run is a process of its own on a tiled OME-TIFF that is written first to a
+temporary folder (2.1 GB for 8192²), so its peak is the whole program's.
 """
 
 from __future__ import annotations

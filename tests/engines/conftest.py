@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import save_file
 
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.stackmff import StackMFFV4Engine
+from tests.network.conftest import _one_thread  # noqa: F401  (a fixture for this folder too)
 from tests.network.helpers import random_model
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: several wait for each other where tests share a processor."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,13 @@ from torch import Tensor
 
 from napari_gmff.network.folding import folded
 from napari_gmff.network.interpolation import add_raised, row_weights
-from napari_gmff.network.stackmff_v4 import FEATURES, POOL_PX, CrossSliceAttention, StackMFFV4
+from napari_gmff.network.stackmff_v4 import (
+    FEATURES,
+    POOL_PX,
+    CrossSliceAttention,
+    StackMFFV4,
+    run_whole,
+)
 from napari_gmff.scores import ReadSlice, TileScores
 from napari_gmff.windows import Box, tiles
 
@@ -140,7 +146,9 @@ class StackMFFV4Evaluator:
     def _coarse_map(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring a slice (H, W) to the decoder's map (H/4, W/4, 24), over the whole window."""
         x = torch.from_numpy(plane).to(self.device)[None, None]
-        deep = self._net.backbone.deepen(x, run_in_strips)
+        # Strips serve the processor's cache; a GPU would only wait between them.
+        run_local = run_in_strips if self.device.type == "cpu" else run_whole
+        deep = self._net.backbone.deepen(x, run_local)
         result: NDArray[np.float32] = deep[0].permute(1, 2, 0).contiguous().cpu().numpy()
         return result
 
