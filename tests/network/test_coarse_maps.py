@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_gmff.network.coarse_maps import coarse_maps
+from napari_gmff.network.coarse_maps import MapsInFile, coarse_maps
 
 
 @pytest.fixture
@@ -19,16 +19,18 @@ def scratch(tmp_path: Path, monkeypatch) -> Path:
 
 def test_small_maps_stay_in_memory(scratch):
     with coarse_maps((2, 8, 8, 24), 1) as maps:
-        assert not isinstance(maps, np.memmap)
+        assert isinstance(maps, np.ndarray)
         assert list(scratch.iterdir()) == []
 
 
 def test_maps_over_the_limit_go_to_a_file_that_is_gone_afterwards(scratch):
     with coarse_maps((12, 32, 32, 24), 1) as maps:
-        assert isinstance(maps, np.memmap)
-        assert [path.stat().st_size for path in scratch.rglob("*.f32")] == [maps.nbytes]
-        maps[3] = 7
-        assert (maps[3] == 7).all()
+        assert isinstance(maps, MapsInFile)
+        sizes = [path.stat().st_size for path in scratch.rglob("*.f32")]
+        assert sizes == [12 * 32 * 32 * 24 * 4]
+        for k in range(12):
+            maps[k] = np.full((32, 32, 24), k, np.float32)
+        assert all((maps[k] == k).all() for k in range(12))
     assert list(scratch.iterdir()) == []
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_gmff.network import evaluator as evaluator_module
-from napari_gmff.network.coarse_maps import coarse_maps
+from napari_gmff.network.coarse_maps import MapsInFile, coarse_maps
 from napari_gmff.network.evaluator import QUARTER_CHANNELS, StackMFFV4Evaluator, fine_tile_px
 from napari_gmff.windows import Box
 from tests.network.helpers import CPU, assert_agree, evaluated_logits, plain_logits, random_stack
@@ -53,7 +53,7 @@ def test_coarse_maps_on_disk_change_no_bit(model):
     stack = random_stack(8, 128, 256)
     in_memory = evaluated_logits(model, stack)
     with coarse_maps((8, 32, 64, QUARTER_CHANNELS), 0) as on_disk:
-        assert isinstance(on_disk, np.memmap)
+        assert isinstance(on_disk, MapsInFile)
         np.testing.assert_array_equal(evaluated_logits(model, stack, coarse=on_disk), in_memory)
 
 

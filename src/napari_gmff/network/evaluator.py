@@ -15,7 +15,7 @@ and feature maps live channels-last in one buffer that is reused for every tile.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_gmff.network.coarse_maps import CoarseMaps
+
 QUARTER_CHANNELS = 24
 FINE_HALO_PX = 20
 """Reach of what follows the decoder: two exchanges (8 px each) and a 7x7 filter (3 px)."""
@@ -57,16 +59,6 @@ _FEATURE_BYTES = 320 << 20
 
 _EXCHANGE_SCORES = 1 << 22
 """Attention scores (positions x heads x N x N) computed at once."""
-
-
-class CoarseMaps(Protocol):
-    """Where coarse maps are kept between the two passes: in memory or on disk."""
-
-    def __setitem__(self, slice_index: int, value: NDArray[np.float32]) -> None:
-        """Keep a map of shape (H/4, W/4, 24)."""
-
-    def __getitem__(self, slice_index: int) -> NDArray[np.float32]:
-        """Return a kept map (H/4, W/4, 24)."""
 
 
 def fine_tile_px(n_slices: int) -> int:
