@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gmff.export.layout import ImageSpec, Kind
@@ -32,6 +32,7 @@ def slow_mean(block: np.ndarray) -> np.ndarray:
     return out
 
 
+@settings(deadline=None)
 @given(height=st.integers(1, 9), width=st.integers(1, 9), dtype=st.sampled_from(["u1", "u2", "i2"]))
 def test_whole_numbers_are_averaged_and_rounded_in_their_own_range(
     height: int, width: int, dtype: str
