@@ -10,14 +10,23 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from numpy.typing import NDArray
 from table import print_machine, print_table
 
-from napari_gmff import FocusStack, fuse
+from napari_gmff import FocusStack, FuseParams, fuse
 from napari_gmff.demo import demo_scene, demo_stack, score
+from napari_gmff.engine_input import measure_input
+from napari_gmff.engines.base import EngineOptions, FocusEngine
+from napari_gmff.engines.registry import make_engine
 from napari_gmff.metrics import auroc, fraction_within
+from napari_gmff.plan import make_plan
 from napari_gmff.scenes import Scene, fluorescence_scene, relief_scene
+from napari_gmff.scores import ScoreKind
+from napari_gmff.selection import SliceSelector, refined_depth
 
 Options = dict[str, Any]
+
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def stack_of(scene: Scene) -> FocusStack:
@@ -77,6 +86,53 @@ def fluorescence_rows(runs: dict[str, Options]) -> list[list[object]]:
     return rows
 
 
+def scored(scene: Scene, options: Options) -> tuple[FocusEngine, NDArray[np.float32]]:
+    """Return the engine and its scores (N, Y, X) of a scene that fits one window."""
+    params, stack = FuseParams(**options), stack_of(scene)
+    engine = make_engine(params.engine, EngineOptions(weights=params.weights))
+    seen = measure_input(stack, make_plan(stack, params), params, engine, 0)
+    scores = np.empty(scene.stack.shape, np.float32)
+    for item in engine.iter_scores(
+        lambda k: seen.make([scene.stack[k]]), len(scores), scores.shape[1:]
+    ):
+        if item is not None:
+            scores[(item.slice_index, *item.tile.slices)] = item.scores
+    return engine, scores
+
+
+def temperature_rows(runs: dict[str, Options]) -> list[list[object]]:
+    """Judge confidence, on the demo scene, by what scores are divided by before."""
+    scene = demo_scene()
+    rows: list[list[object]] = []
+    for options in runs.values():
+        engine, scores = scored(scene, options)
+        wrong = np.abs(scores.argmax(0) - scene.index) > 1
+        row: list[object] = [engine.name, engine.score_kind.temperature]
+        for temperature in TEMPERATURES:
+            rivals = np.exp((scores - scores.max(0)) / temperature).sum(0)
+            row.append(auroc(rivals[scene.textured], wrong[scene.textured]))
+        rows.append(row)
+    return rows
+
+
+def shape_rows(runs: dict[str, Options]) -> list[list[object]]:
+    """Compare refinement by parabola and by tent on the same scores of smooth relief."""
+    rows: list[list[object]] = []
+    for photons in (np.inf, 4000.0, 500.0):
+        scene = relief_scene(512, 12, step=False, photons=photons, seed=1)
+        for options in runs.values():
+            engine, scores = scored(scene, options)
+            selector = SliceSelector(scores.shape[1:], engine.score_kind)
+            for plane in scores:
+                selector.add(plane)
+            row: list[object] = [engine.name, photons]
+            for kind in (ScoreKind.LOG_ENERGY, ScoreKind.LOGITS):
+                depth = refined_depth(selector.finish(), np.arange(12.0), kind)
+                row.append(float(np.abs(depth - scene.depth_slices)[scene.textured].mean()))
+            rows.append(row)
+    return rows
+
+
 def main() -> None:
     """Measure and print."""
     runs: dict[str, Options] = {"laplacian-energy": {}}
@@ -92,6 +148,16 @@ def main() -> None:
         "Depth error on smooth relief (slices)",
         ["engine", "photons", "unrefined", "refined", "ratio"],
         depth_rows(runs),
+    )
+    print_table(
+        "Depth error by the shape fitted (slices)",
+        ["engine", "photons", "parabola", "tent"],
+        shape_rows(runs),
+    )
+    print_table(
+        "Confidence AUROC on the demo scene by temperature",
+        ["engine", "used", *map(str, TEMPERATURES)],
+        temperature_rows(runs),
     )
     print_table(
         "Fluorescence: object pixels within one slice",

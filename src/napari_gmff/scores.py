@@ -32,7 +32,7 @@ class ScoreKind(StrEnum):
         """What scores are divided by before they become confidence.
 
         The network's logits span some fifty units, and are as sure of a wrong slice as of a right
-        one; 8 was the best power of two on synthetic relief and blobs (see benchmarks).
+        one; 8 was the best power of two on the demo scene (``benchmarks/bench_quality.py``).
         """
         return 8.0 if self is ScoreKind.LOGITS else 1.0
 

@@ -182,7 +182,8 @@ def _opened_path(source: str | bytes, series: int, axes: str | None, remote: boo
 def _check_remote(address: str, allowed: bool) -> None:
     if not allowed:
         raise SourceError(
-            f"{address}: remote addresses are only read when asked for (allow_remote)"
+            f"{address}: remote addresses are only read when asked for "
+            "(--allow-remote, or allow_remote=True)"
         )
 
 
