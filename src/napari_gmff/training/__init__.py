@@ -1,0 +1,1 @@
+"""Training: synthetic stacks with known truth, and the loop that learns from them."""
