@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from napari_gmff.metrics import auroc, fraction_within, psnr_db
+from napari_gmff.metrics import auroc, fraction_within, psnr_db, ssim
 
 
 def test_psnr_of_a_known_error():
@@ -39,3 +40,23 @@ def test_auroc_counts_pairs_in_the_right_order():
 
 def test_auroc_of_one_kind_of_answer_is_unknown():
     assert np.isnan(auroc(np.arange(3.0), np.ones(3, bool)))
+
+
+def test_ssim_is_one_for_equal_images_and_falls_with_blur():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 50)).astype(np.uint8)
+    soft = ndimage.gaussian_filter(image, 1.0)
+    assert ssim(image, image, 255) == pytest.approx(1)
+    assert 0 < ssim(soft, image, 255) < 0.9
+
+
+def test_ssim_counts_only_where_asked():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (40, 60)).astype(np.uint8)
+    image = truth.copy()
+    image[:, 40:] = 0
+    left = np.zeros(truth.shape, bool)
+    left[:, :30] = True
+    assert ssim(image, truth, 255, left) == pytest.approx(1)
+    assert ssim(image, truth, 255) < 0.9
+    assert np.isnan(ssim(image, truth, 255, np.zeros_like(left)))
