@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from engine_runs import engine_runs
 from numpy.typing import NDArray
 from table import print_machine, print_table
 
@@ -78,9 +79,10 @@ def main() -> None:
     cases = [(16, int(side)) for side in args.sides.split(",")]
     if args.long:
         cases.append((args.long, 1024))
-    engines = {"laplacian-energy": ["--engine", "laplacian-energy"]}
-    if args.weights:
-        engines["stackmff-v4"] = ["--weights", args.weights]
+    engines = {
+        name: [word for key, value in options.items() for word in (f"--{key}", value)]
+        for name, options in engine_runs(args.weights).items()
+    }
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for n_slices, side_px in cases:

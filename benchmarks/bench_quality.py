@@ -10,6 +10,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from engine_runs import engine_runs
 from numpy.typing import NDArray
 from table import print_machine, print_table
 
@@ -135,9 +136,7 @@ def shape_rows(runs: dict[str, Options]) -> list[list[object]]:
 
 def main() -> None:
     """Measure and print."""
-    runs: dict[str, Options] = {"laplacian-energy": {}}
-    if len(sys.argv) > 1:
-        runs["stackmff-v4"] = {"weights": sys.argv[1]}
+    runs = engine_runs(sys.argv[1] if len(sys.argv) > 1 else None)
     print_machine()
     print_table(
         "Demo scene",

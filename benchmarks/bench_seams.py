@@ -12,6 +12,7 @@ import sys
 
 import dask.array as da
 import numpy as np
+from engine_runs import engine_runs
 from table import print_machine, print_table
 
 from napari_gmff import FocusStack, fuse
@@ -33,15 +34,13 @@ def main() -> None:
             near[border - NEAR_PX : border + NEAR_PX] = True
         for border in {window.core.x0, window.core.x1} - {0, SIDE_PX}:
             near[:, border - NEAR_PX : border + NEAR_PX] = True
-    runs = {"laplacian-energy": {}}
-    if len(sys.argv) > 1:
-        runs["stackmff-v4"] = {"weights": sys.argv[1]}
+    runs = engine_runs(sys.argv[1] if len(sys.argv) > 1 else None)
     rows = []
     for engine, options in runs.items():
         wrong = {}
         for block_px in (1024, SIDE_PX):
             stack = FocusStack(data, "relief")
-            with fuse(stack, engine=engine, block_px=block_px, **options) as result:
+            with fuse(stack, block_px=block_px, **options) as result:
                 wrong[block_px] = result.focus_index.compute() != scene.index
         for name, where in (("all", np.ones_like(near)), ("textured", scene.textured)):
             beside, elsewhere = (float(wrong[1024][part & where].mean()) for part in (near, ~near))

@@ -36,6 +36,9 @@ class NeighbourEngine:
     def input_rule(self, dtype: np.dtype[Any]) -> str:
         return "percentiles"
 
+    def smoothing_rule(self) -> str:
+        return "auto-noise"
+
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
         return n_slices * (1 + len(list(tiles(shape_yx, self.tile_px))))
 

@@ -109,6 +109,24 @@ def test_automatic_sigma_follows_the_noise():
     assert 1.0 <= sigmas[1] < sigmas[2]
 
 
+class NeverSmoothed(LaplacianEnergy):
+    """An engine that learnt what noise looks like."""
+
+    def smoothing_rule(self):
+        return "none"
+
+
+def test_automatic_sigma_is_none_where_the_engine_asks_for_none():
+    noisy = relief_scene(192, 4, photons=200).stack
+    found = measured(noisy, NeverSmoothed())
+    assert found.sigma_px == 0.0
+    assert found.scales == measured(noisy).scales
+    np.testing.assert_allclose(
+        found.make([noisy[0]]), measured(noisy, NeverSmoothed(), input_sigma_px=0).make([noisy[0]])
+    )
+    assert measured(noisy, NeverSmoothed(), input_sigma_px=1.5).sigma_px == 1.5
+
+
 def test_constant_stack_is_measured_and_its_slices_named():
     found = measured(np.full((3, 60, 60), 500, np.uint16))
     assert found.constant_slices == (0, 1, 2)

@@ -63,6 +63,14 @@ def test_the_wheel_holds_the_manifest_as_a_file_and_no_foreign_files(wheel: Path
     assert {name.split("/")[0].split("-")[0] for name in names} == {"napari_gmff"}
 
 
+def test_the_wheel_holds_the_weights_and_stays_small(wheel: Path, shipped_folder: Path):
+    with ZipFile(wheel) as archive:
+        for path in shipped_folder.iterdir():
+            place = path.relative_to(shipped_folder.parents[3]).as_posix()
+            assert archive.read(place) == path.read_bytes()
+    assert wheel.stat().st_size < 6_000_000
+
+
 def test_npe2_finds_the_plugin_in_an_unpacked_wheel(wheel: Path, tmp_path: Path):
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path)

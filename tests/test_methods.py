@@ -56,6 +56,13 @@ def test_everything_needed_to_repeat_the_run_is_named() -> None:
         assert part in methods
 
 
+def test_the_version_of_the_weights_is_named_where_there_is_one() -> None:
+    weights = {"name": "microscopy-v4", "version": "1.0", "sha256": "c0ffee", "license": "MIT"}
+    expected = "StackMFF V4 [1] with the weights microscopy-v4, version 1.0 (sha256 c0ffee)"
+    assert expected in text(weights=weights)
+    assert "the weights microscopy-v4 (sha256" in text(weights={**weights, "version": ""})
+
+
 def test_every_citation_number_has_its_reference() -> None:
     for engine in ENGINES:
         methods, _, references = text(engine=engine).split("\n\n")

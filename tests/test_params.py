@@ -5,7 +5,14 @@ import json
 import pytest
 
 from napari_gmff.errors import ParameterError
-from napari_gmff.params import FuseParams, ReadParams, RunParams, load_params, validated
+from napari_gmff.params import (
+    DEFAULT_ENGINE,
+    FuseParams,
+    ReadParams,
+    RunParams,
+    load_params,
+    validated,
+)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +120,7 @@ def test_every_wrong_field_is_named():
 
 def test_weights_imply_their_engine():
     assert validated(FuseParams, {"weights": "mine"}).engine == "stackmff-v4"
-    assert validated(FuseParams, {}).engine == "laplacian-energy"
+    assert validated(FuseParams, {}).engine == DEFAULT_ENGINE
 
 
 def test_weights_for_an_engine_that_uses_none_are_refused():

@@ -119,7 +119,7 @@ def test_index_holds_numbers_of_the_source_in_a_range_of_slices() -> None:
 @pytest.mark.parametrize(("n_slices", "dtype"), [(256, "uint8"), (257, "uint16")])
 def test_index_has_the_smallest_type_that_holds_every_slice(n_slices: int, dtype: str) -> None:
     array = textured((n_slices, 8, 8))
-    with fuse(stack_of(array)) as result:
+    with fuse(stack_of(array), engine="laplacian-energy") as result:
         index = result.focus_index.compute()
         assert_copied(result.fused.compute(), array, index)
     assert index.dtype == dtype

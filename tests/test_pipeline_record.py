@@ -59,7 +59,8 @@ def test_options_override_parameters_that_were_not_set() -> None:
 def test_the_record_names_range_smoothing_and_source() -> None:
     array = textured((3, 200, 200), "uint16")
     noisy = np.random.default_rng(0).poisson(array / 500.0).astype(np.uint16)
-    with fuse(stack_of(noisy, voxel_size_um=(2, 0.5, None))) as result:
+    stack = stack_of(noisy, voxel_size_um=(2, 0.5, None))
+    with fuse(stack, engine="laplacian-energy") as result:
         record = result.provenance
     (seen,) = record["inputs"]
     assert seen["range"][0] < np.median(noisy) < seen["range"][1]
@@ -118,7 +119,8 @@ def test_least_confidence_marks_depth_of_the_output(tmp_path: Path) -> None:
     array = textured((3, 80, 90))
     array[:, 20:60, 20:60] = 7  # nothing to focus on
     out = tmp_path / "out"
-    fuse(stack_of(array), output=out, depth_min_confidence=0.2).close()
+    options = {"engine": "laplacian-energy", "depth_min_confidence": 0.2}
+    fuse(stack_of(array), output=out, **options).close()
     with open_result(out) as result:
         depth, confidence = result.depth.compute(), result.confidence.compute()
     np.testing.assert_array_equal(np.isnan(depth), confidence < 0.2)

@@ -11,6 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gmff.engines.laplacian import LaplacianEnergy
+from napari_gmff.engines.stackmff import StackMFFV4Engine
+from napari_gmff.params import DEFAULT_ENGINE
+from napari_gmff.weights.shipped_models import SHIPPED_NAME
+
+ENGINES = {engine.name: engine for engine in (LaplacianEnergy, StackMFFV4Engine)}
+
 
 def blocks(readme: str, language: str) -> list[str]:
     """Return the code blocks of one language, in order."""
@@ -65,8 +72,14 @@ def test_shell_examples_fuse_and_print_a_methods_paragraph(readme: str, folder_w
             timeout=300,
         )
         assert done.returncode == 0, done.stderr
-    assert "energy of the Laplacian" in done.stdout
+    assert ENGINES[DEFAULT_ENGINE].method in done.stdout
     assert (folder_with_stack / "fused.ome.zarr" / "zarr.json").is_file()
+
+
+@pytest.mark.usefixtures("shipped_folder")
+def test_the_readme_names_the_defaults_of_a_complete_package(readme: str):
+    assert f"| `{DEFAULT_ENGINE}` (default) |" in readme
+    assert f"| `{SHIPPED_NAME}` (default) |" in readme
 
 
 def test_the_two_set_up_commands_are_there_word_for_word(readme: str, repository: Path):

@@ -134,13 +134,18 @@ def measure_input(
     ]
     scales = _scales(samples, stack.dtype, plan, params, engine)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
-    automatic = params.input_sigma_px == "auto"
     return EngineInput(
         scales=scales,
-        sigma_px=smoothing_for(noise) if automatic else float(params.input_sigma_px),
+        sigma_px=_sigma_px(noise, params, engine),
         ordered=looks_ordered(np.sum(samples, axis=0, dtype=np.float32)),
         constant_slices=_constant_slices(samples),
     )
+
+
+def _sigma_px(noise: float, params: FuseParams, engine: FocusEngine) -> float:
+    if not isinstance(params.input_sigma_px, str):
+        return params.input_sigma_px
+    return smoothing_for(noise) if engine.smoothing_rule() == "auto-noise" else 0.0
 
 
 def _namer(stack_name: str, channel: int, first: int) -> Callable[[int], str]:

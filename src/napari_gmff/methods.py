@@ -110,7 +110,10 @@ def _engine_sentence(record: Mapping[str, Any], references: list[str]) -> str:
     if papers:
         described += f" {''.join(papers)}"
     if weights:
-        described += f" with the weights {weights.get('name')} (sha256 {weights.get('sha256')})"
+        version = f", version {weights['version']}" if weights.get("version") else ""
+        described += (
+            f" with the weights {weights.get('name')}{version} (sha256 {weights.get('sha256')})"
+        )
     window = ""
     if parameters.get("block_px") is not None:
         window = (

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 BLOCK_MULTIPLE_PX = 128
 """StackMFF V4 halves space seven times, so a window's side must be a multiple of 2**7."""
 
+CLASSICAL_ENGINE = "laplacian-energy"
+NETWORK_ENGINE = "stackmff-v4"
+
+DEFAULT_ENGINE = CLASSICAL_ENGINE
+"""What runs where nothing is said; everything that speaks of a default follows this line."""
+
 
 def _numbers(text: str, separator: str, count: int, what: str) -> list[str]:
     parts = [part.strip() for part in text.split(separator)]
@@ -120,13 +126,16 @@ class FuseParams(_Strict):
     """How a stack is fused; see `napari_gmff.fuse`."""
 
     engine: str = Field(
-        "laplacian-energy", title="Engine", description="Focus measure that scores the slices."
+        DEFAULT_ENGINE,
+        title="Engine",
+        description="Focus measure that scores the slices: stackmff-v4 (a neural network) or "
+        "laplacian-energy (classical and faster).",
     )
     weights: str | None = Field(
         None,
         title="Weights",
-        description="Stored model (see 'napari-gmff weights list') or file, for engines that "
-        "use a network.",
+        description="Weights for the network: a model's name (see 'napari-gmff weights list'), "
+        "'authors' for those of its authors, or a file; the package's own if left out.",
     )
     input_range: InputRange = Field(
         "auto",
@@ -137,8 +146,8 @@ class FuseParams(_Strict):
     input_sigma_px: Literal["auto"] | Annotated[float, Field(ge=0, le=20)] = Field(
         "auto",
         title="Input smoothing (px)",
-        description="Gaussian sigma of what the engine sees: auto follows the estimated noise "
-        "and is 0 on clean data. Fused pixels are never smoothed.",
+        description="Gaussian sigma of what the engine sees: auto is what the engine asks for, "
+        "which is 0 or follows the estimated noise. Fused pixels are never smoothed.",
     )
     slice_order: Literal["auto", "ordered", "unordered"] = Field(
         "auto",
@@ -212,12 +221,12 @@ class FuseParams(_Strict):
     def _weights_imply_their_engine(cls, values: object) -> object:
         """Weights that are asked for must not be ignored because the engine was not named."""
         if isinstance(values, dict) and values.get("weights") is not None:
-            return {"engine": "stackmff-v4", **values}
+            return {"engine": NETWORK_ENGINE, **values}
         return values
 
     def model_post_init(self, _context: object) -> None:
         """Check what concerns two fields at once."""
-        if self.weights is not None and self.engine == "laplacian-energy":
+        if self.weights is not None and self.engine == CLASSICAL_ENGINE:
             raise ValueError(f"weights: engine {self.engine} uses none, got {self.weights!r}")
         if 2 * self.halo_px >= self.block_px:
             raise ValueError(

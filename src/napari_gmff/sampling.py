@@ -173,6 +173,8 @@ def _blocks(samples: Samples) -> Samples:
 def smoothing_for(noise_fraction: float) -> float:
     """Return the Gaussian sigma in pixels that noise asks for; exactly 0 on clean data.
 
+    For engines that have not learnt what noise looks like; see `FocusEngine.smoothing_rule`.
+
     Parameters
     ----------
     noise_fraction : float

@@ -142,7 +142,7 @@ FLAGS = {
         "weights: engine laplacian-energy uses none",
         "'x'",
     ),
-    "no weights stored": (["--engine", "stackmff-v4"], "authors-v4", "napari-gmff weights"),
+    "weights not stored": (["--weights", "authors"], "authors-v4: no stored model", "download"),
     "axes": (["--axes", "ZZY"], "good.tif", "'ZZY'"),
     "voxel size": (["--voxel-size-um", "1,0,1"], "voxel_size_um: ", "0"),
     "unknown flag": (["--sharper"], "unrecognized arguments: --sharper", "--help"),

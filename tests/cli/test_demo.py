@@ -10,7 +10,10 @@ import pytest
 
 from napari_gmff import demo, open_result
 from napari_gmff.cli.main import main
+from napari_gmff.params import DEFAULT_ENGINE
 from napari_gmff.scenes import relief_scene
+from napari_gmff.weights.shipped_models import SHIPPED_NAME
+from tests.stacks import random_weights
 
 
 @pytest.fixture
@@ -48,13 +51,40 @@ def test_the_demo_prints_scores_and_writes_a_picture_again_and_again(
 
     assert main(["demo", "-o", str(folder), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert scores["engine"] == "laplacian-energy"
+    assert scores["engine"] == DEFAULT_ENGINE
     assert scores["confidence_auroc"] >= 0.85
     assert scores["accuracy"] > 0.95
     assert scores["psnr_db"] > scores["slice_psnr_db"] + 10
     assert scores["psnr_db"] <= scores["best_psnr_db"]
     assert scores["depth_error_um"] <= 0.6 * scores["unrefined_error_um"]
     assert (folder / "demo.png").read_bytes() == picture
+
+
+def test_the_demo_takes_another_engine(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "demo_scene", lambda: relief_scene(64, 3))
+    for flags, engine, weights in (
+        (["--engine", "laplacian-energy"], "laplacian-energy", None),
+        (["--weights", str(random_weights(tmp_path))], "stackmff-v4", "random"),
+    ):
+        assert main(["demo", "-o", str(tmp_path / "demo"), "--json", *flags]) == 0
+        scores = json.loads(capsys.readouterr().out)
+        assert (scores["engine"], scores["weights"]) == (engine, weights)
+    assert main(["demo", "-o", str(tmp_path / "demo"), *flags]) == 0
+    assert "fused with stackmff-v4 (random), " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_offline", "shipped_folder")
+def test_the_packages_own_weights_win_the_demo_offline(tmp_path: Path, capsys: Any) -> None:
+    scores = {}
+    for engine in ("laplacian-energy", "stackmff-v4"):
+        assert main(["demo", "-o", str(tmp_path / "demo"), "--json", "--engine", engine]) == 0
+        scores[engine] = json.loads(capsys.readouterr().out)
+    ours = scores["stackmff-v4"]
+    assert ours["weights"] == SHIPPED_NAME
+    assert ours["within_one"] >= scores["laplacian-energy"]["within_one"] - 0.001
+    assert ours["accuracy"] > 0.96
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: Any) -> None:

@@ -16,6 +16,7 @@ from napari_gmff import open_result, read_stack
 from napari_gmff.cli.main import main
 from napari_gmff.params import RunParams
 from napari_gmff.provenance import read_provenance
+from napari_gmff.weights.card import ModelCard
 from tests.stacks import assert_same_images, images_of, random_weights, textured
 
 
@@ -101,6 +102,16 @@ def test_weights_choose_the_network(source: Path, tmp_path: Path) -> None:
     assert record["parameters"]["weights"] == "random.safetensors"
 
 
+def test_the_network_needs_no_weights_but_the_packages_own(
+    source: Path, tmp_path: Path, random_shipped: ModelCard
+) -> None:
+    record = run(source, tmp_path / "out", "--engine", "stackmff-v4", "--time", "0")
+    assert record["parameters"]["weights"] is None
+    assert record["weights"]["name"] == random_shipped.name
+    assert record["weights"]["sha256"] == random_shipped.sha256
+    assert {entry["sigma_px"] for entry in record["inputs"]} == {0.0}
+
+
 def test_a_series_of_the_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "two.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:
@@ -176,7 +187,8 @@ def test_several_files_are_one_stack_in_their_order(tmp_path: Path) -> None:
 
 def test_the_summary_says_what_was_done(source: Path, tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "out"
-    assert main(["fuse", str(source), "-o", str(out), "--projections"]) == 0
+    engine = ["--engine", "laplacian-energy"]
+    assert main(["fuse", str(source), "-o", str(out), "--projections", *engine]) == 0
     printed = capsys.readouterr()
     first, second = printed.out.splitlines()
     assert first.startswith(

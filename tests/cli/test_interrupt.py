@@ -20,6 +20,10 @@ from napari_gmff.errors import SourceError
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 
+ENGINE = ("--engine", "laplacian-energy")
+"""The one that the program below makes slow."""
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Any:
     """Return a run that waits in the middle of its first window, its outputs and temporary files.
@@ -47,7 +51,7 @@ sys.exit(main(sys.argv[2:]))
     started: list[subprocess.Popen[str]] = []
 
     def start(*flags: str) -> tuple[subprocess.Popen[str], Path, Path]:
-        command = ["fuse", str(source), "-o", str(results / "out"), *flags]
+        command = ["fuse", str(source), "-o", str(results / "out"), *ENGINE, *flags]
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(temporary), *command],
             stdout=subprocess.PIPE,

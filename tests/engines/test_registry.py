@@ -8,15 +8,16 @@ from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.laplacian import LaplacianEnergy
 from napari_gmff.engines.registry import engine_names, make_engine
 from napari_gmff.errors import ParameterError
-from napari_gmff.params import FuseParams
+from napari_gmff.params import DEFAULT_ENGINE, FuseParams
 
 
 def test_engines_of_this_version_are_listed():
     assert set(engine_names()) >= {"laplacian-energy", "stackmff-v4"}
 
 
-def test_default_engine_is_one_of_them_and_needs_no_weights():
-    assert isinstance(make_engine(FuseParams().engine, EngineOptions()), LaplacianEnergy)
+@pytest.mark.usefixtures("random_shipped")
+def test_default_engine_is_one_of_them_and_needs_nothing_but_the_package():
+    assert make_engine(FuseParams().engine, EngineOptions()).name == DEFAULT_ENGINE
 
 
 def test_unknown_engine_names_the_known():

@@ -188,6 +188,27 @@ def test_authors_weights_see_8_bit_as_the_whole_range_and_others_by_percentiles(
         assert engine.input_rule(np.dtype(dtype)) == "percentiles"
 
 
+def test_without_a_word_the_weights_are_those_of_the_package(random_shipped):
+    engine = StackMFFV4Engine(EngineOptions(device="cpu"))
+    described = engine.describe()["weights"]
+    assert (described["name"], described["version"]) == (random_shipped.name, "0.5")
+    assert described["sha256"] == random_shipped.sha256
+    for dtype in (np.uint8, np.uint16):
+        assert engine.input_rule(np.dtype(dtype)) == "percentiles"
+
+
+def test_smoothing_is_what_the_card_says(random_shipped, random_weights):
+    assert StackMFFV4Engine(EngineOptions(device="cpu")).smoothing_rule() == "none"
+    loose = EngineOptions(weights=str(random_weights), device="cpu")
+    assert StackMFFV4Engine(loose).smoothing_rule() == "auto-noise"
+
+
+@pytest.mark.usefixtures("nothing_shipped")
+def test_a_copy_of_the_package_without_weights_says_so():
+    with pytest.raises(WeightsError, match="this copy of the package lacks its weights"):
+        StackMFFV4Engine(EngineOptions())
+
+
 def test_missing_weights_are_named():
     with pytest.raises(WeightsError, match=r"nothing\.pth"):
         StackMFFV4Engine(EngineOptions(weights="nothing.pth"))

@@ -87,7 +87,7 @@ def test_model_folder_copied_under_another_name_still_loads_by_path(store, store
 
 
 def test_unknown_name_lists_the_stored_ones_and_the_ways_to_get_more(store, stored):
-    with pytest.raises(WeightsError, match=r"\(stored: none\)"):
+    with pytest.raises(WeightsError, match=r"\(stored: none[;)]"):
         resolve_weights("nothing", V4, store=store)
     stored("one")
     stored("two")

@@ -113,8 +113,10 @@ def _complain(message: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     from napari_gmff import __version__
     from napari_gmff.cli.demo import add_demo_parser
+    from napari_gmff.cli.evaluate import add_evaluate_parser
     from napari_gmff.cli.fuse import add_fuse_parser
     from napari_gmff.cli.methods import add_methods_parser
+    from napari_gmff.cli.train import add_train_parser
     from napari_gmff.cli.weights import add_weights_parser
 
     parser = _Parser(
@@ -125,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_fuse_parser(subparsers)
     add_demo_parser(subparsers)
+    add_evaluate_parser(subparsers)
     add_methods_parser(subparsers)
     add_weights_parser(subparsers)
+    add_train_parser(subparsers)
     return parser

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from napari_gmff.weights.card import ModelCard
-    from napari_gmff.weights.store import ModelStore
+    from napari_gmff.weights.store import ModelStore, StoredModel
+    from napari_gmff.weights.training_facts import TrainingFacts
 
 
 def add_weights_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
@@ -24,18 +25,21 @@ def add_weights_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "weights",
         help="list, get, check and remove the networks' weights",
-        description="Manage the stored models. They are in the folder that the environment "
-        "variable NAPARI_GMFF_MODELS names, else in your data folder.",
+        description="Manage the networks' weights: those that come with the package, and those "
+        "stored in the folder that the environment variable NAPARI_GMFF_MODELS names, else in "
+        "your data folder.",
     )
     commands = parser.add_subparsers(dest="weights_command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("list", help="list stored and downloadable models")
+    command = commands.add_parser("list", help="list shipped, stored and downloadable models")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(handler=list_models)
 
-    command = commands.add_parser("info", help="show what is known about a stored model")
+    command = commands.add_parser("info", help="show what is known about a model")
     command.add_argument("name", metavar="NAME")
-    command.add_argument("--json", action="store_true", help="print JSON")
+    style = command.add_mutually_exclusive_group()
+    style.add_argument("--json", action="store_true", help="print JSON")
+    style.add_argument("--markdown", action="store_true", help="print the whole card as Markdown")
     command.set_defaults(handler=show_model)
 
     command = commands.add_parser("import", help="check a weights file and store it")
@@ -51,7 +55,7 @@ def add_weights_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
     command.add_argument("--quiet", action="store_true", help="show no progress")
     command.set_defaults(handler=download)
 
-    command = commands.add_parser("verify", help="compare stored models with their SHA-256")
+    command = commands.add_parser("verify", help="compare models with their SHA-256")
     command.add_argument("name", metavar="NAME", nargs="?", help="all models if left out")
     command.set_defaults(handler=verify)
 
@@ -62,25 +66,18 @@ def add_weights_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def list_models(args: Namespace) -> int:
-    """Print one line for each stored or downloadable model."""
+    """Print one line for each shipped, stored or downloadable model."""
     from napari_gmff.weights.catalog import CATALOG
 
     store = _store()
-    stored = store.models()
+    shipped, stored = _shipped(), store.models()
     available = [entry for name, entry in CATALOG.items() if not store.has(name)]
     if args.json:
         _print_json(
             {
                 "store": str(store.root),
-                "stored": [
-                    {
-                        "name": model.name,
-                        "size_bytes": model.size_bytes,
-                        "problem": model.problem,
-                        "card": model.card and model.card.model_dump(mode="json"),
-                    }
-                    for model in stored
-                ],
+                "shipped": [_json_of(model) for model in shipped],
+                "stored": [_json_of(model) for model in stored],
                 "available": [
                     {"size_bytes": entry.size_bytes, "url": entry.url, "sha256": entry.sha256}
                     | entry.description.model_dump(mode="json")
@@ -90,30 +87,39 @@ def list_models(args: Namespace) -> int:
         )
         return 0
     rows = [("NAME", "ARCHITECTURE", "LICENSE", "SIZE", "STATE")]
-    for model in stored:
-        card = model.card
-        facts = (card.architecture, card.license) if card else ("?", "?")
-        rows.append((model.name, *facts, _size(model.size_bytes), "stored" if card else "damaged"))
+    for state, models in (("shipped", shipped), ("stored", stored)):
+        for model in models:
+            card = model.card
+            facts = (card.architecture, card.license) if card else ("?", "?")
+            size = _size(model.size_bytes)
+            rows.append((model.name, *facts, size, state if card else "damaged"))
     for entry in available:
         about = entry.description
         size = _size(entry.size_bytes)
         rows.append((entry.name, about.architecture, about.license, size, "to download"))
     _print_columns(rows)
-    for model in stored:
+    for model in (*shipped, *stored):
         if model.problem:
             print(f"damaged: {model.problem}", file=sys.stderr)
     return 0
 
 
 def show_model(args: Namespace) -> int:
-    """Print the card of a stored model."""
-    card = _store().card(args.name)
+    """Print the card of a model."""
+    card = _card(args.name)
     if args.json:
         _print_json(card.model_dump(mode="json"))
         return 0
-    facts = card.model_dump(mode="json", exclude={"schema_version", "input_range"})
+    if args.markdown:
+        from napari_gmff.weights.card_text import card_markdown
+
+        print(card_markdown(card), end="")
+        return 0
+    facts = card.model_dump(mode="json", exclude={"schema_version", "input_range", "training"})
     rule = card.input_range
     facts["input_range"] = f"8 bit: {rule.eight_bit}, others: {rule.other}"
+    if card.training is not None:
+        facts |= _training_lines(card.training)
     _print_columns([(name, value) for name, value in facts.items() if value])
     return 0
 
@@ -137,7 +143,12 @@ def import_file(args: Namespace) -> int:
 def download(args: Namespace) -> int:
     """Store a model of the catalogue, from the network only if it is not stored yet."""
     from napari_gmff.weights.obtain import download_model
+    from napari_gmff.weights.shipped_models import is_shipped, verify_shipped
 
+    if is_shipped(args.name):
+        card = verify_shipped()
+        print(f"{card.name}: comes with the package, nothing to download, {_short(card)}")
+        return 0
     bar = _DownloadBar(args.name, quiet=args.quiet)
     try:
         card, fetched = download_model(args.name, _store(), progress=bar.update)
@@ -149,42 +160,48 @@ def download(args: Namespace) -> int:
 
 
 def verify(args: Namespace) -> int:
-    """Check one stored model or all, and fail at the end if one is not sound."""
+    """Check one model or all, and fail at the end if one is not sound."""
     from napari_gmff.errors import WeightsError
 
-    store = _store()
-    names = store.names() if args.name is None else [args.name]
+    if args.name is None:
+        names = [model.name for model in (*_shipped(), *_store().models())]
+    else:
+        names = [args.name]
     problems = []
     for name in names:
         try:
-            card = store.verify(name)
+            card = _card(name, verify=True)
         except WeightsError as error:
             problems.append(str(error))
         else:
-            print(f"{name}: ok, {_short(card)}")
+            print(f"{card.name}: ok, {_short(card)}")
     if problems:
         raise WeightsError("; ".join(problems))
     if not names:
-        print("no models are stored")
+        print("there are no models")
     return 0
 
 
 def remove(args: Namespace) -> int:
     """Delete a stored model after asking."""
     from napari_gmff.errors import ParameterError
+    from napari_gmff.weights.catalog import canonical_name
+    from napari_gmff.weights.shipped_models import is_shipped
 
-    store = _store()
-    if not store.has(args.name):
-        store.card(args.name)  # raises with the names that could have been meant
+    name, store = canonical_name(args.name), _store()
+    if is_shipped(name):
+        raise ParameterError(f"{name}: comes with the package and cannot be removed")
+    if not store.has(name):
+        store.card(name)  # raises with the names that could have been meant
     if not args.yes:
         if not sys.stdin.isatty():
-            raise ParameterError(f"{args.name}: removing needs --yes where nobody can be asked")
-        answer = input(f"Remove {args.name} from {store.root}? [y/N] ")
+            raise ParameterError(f"{name}: removing needs --yes where nobody can be asked")
+        answer = input(f"Remove {name} from {store.root}? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
-            print(f"{args.name}: kept")
+            print(f"{name}: kept")
             return 0
-    store.remove(args.name)
-    print(f"{args.name}: removed")
+    store.remove(name)
+    print(f"{name}: removed")
     return 0
 
 
@@ -217,6 +234,47 @@ def _store() -> ModelStore:
     from napari_gmff.weights.store import ModelStore
 
     return ModelStore()
+
+
+def _shipped() -> list[StoredModel]:
+    """Describe the model that comes with the package, if this copy of it has it."""
+    from napari_gmff.weights.shipped_models import SHIPPED_NAME, has_shipped, shipped_folder
+    from napari_gmff.weights.store import described_folder
+
+    return [described_folder(shipped_folder(), SHIPPED_NAME)] if has_shipped() else []
+
+
+def _card(name: str, *, verify: bool = False) -> ModelCard:
+    """Return the card of a shipped or stored model."""
+    from napari_gmff.weights.catalog import canonical_name
+    from napari_gmff.weights.shipped_models import is_shipped, shipped_card, verify_shipped
+
+    name = canonical_name(name)
+    if is_shipped(name):
+        return verify_shipped() if verify else shipped_card()
+    store = _store()
+    return store.verify(name) if verify else store.card(name)
+
+
+def _json_of(model: StoredModel) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "size_bytes": model.size_bytes,
+        "problem": model.problem,
+        "card": model.card and model.card.model_dump(mode="json"),
+    }
+
+
+def _training_lines(training: TrainingFacts) -> dict[str, str]:
+    """Sum up how weights were trained; --markdown has the rest."""
+    data = (f"{source.name} ({source.license})" for source in training.data)
+    return {
+        "trained": f"{training.steps} steps, {training.hours:.3g} h, {training.machine}",
+        "configuration": training.config,
+        "started_from": training.started_from,
+        "data": ", ".join(data),
+        "limits": "; ".join(training.limits),
+    }
 
 
 def _short(card: ModelCard) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 RangeRule = Literal["dtype", "percentiles"]
 """Whole range of the pixel type, or robust percentiles of the stack."""
 
+SmoothingRule = Literal["auto-noise", "none"]
+"""Smoothed as the estimated noise asks for (not at all on clean data), or never."""
+
 
 @dataclass(frozen=True)
 class EngineOptions:
@@ -27,7 +30,7 @@ class EngineOptions:
     Attributes
     ----------
     weights : str or None
-        Stored model or file.
+        Name of a model, or file; None for the engine's own.
     device : str
         "auto", "cpu", "mps", "cuda" or "cuda:N".
     threads : int or None
@@ -70,6 +73,9 @@ class FocusEngine(Protocol):
 
     def input_rule(self, dtype: np.dtype[np.generic]) -> RangeRule:
         """Tell which intensities this engine wants to see as 0 and 1."""
+
+    def smoothing_rule(self) -> SmoothingRule:
+        """Tell whether this engine wants noise smoothed away before it looks."""
 
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
         """Count the items `iter_scores` yields for a window."""

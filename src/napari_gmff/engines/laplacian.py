@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from scipy import ndimage
 
-from napari_gmff.engines.base import EngineOptions, RangeRule, whole
+from napari_gmff.engines.base import EngineOptions, RangeRule, SmoothingRule, whole
 from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ class LaplacianEnergy:
         """Percentiles: only the noise floor depends on the scale, so any rule would do."""
         del dtype
         return "percentiles"
+
+    def smoothing_rule(self) -> SmoothingRule:
+        """By the noise: second differences amplify it more than anything else."""
+        return "auto-noise"
 
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
         """One item for each slice."""

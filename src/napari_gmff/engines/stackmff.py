@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from napari_gmff.engines.base import EngineOptions, RangeRule, cropped, whole
+from napari_gmff.engines.base import EngineOptions, RangeRule, SmoothingRule, cropped, whole
 from napari_gmff.errors import DeviceError
 from napari_gmff.network.checkpoint import load_model
 from napari_gmff.network.coarse_maps import coarse_maps
@@ -15,6 +15,7 @@ from napari_gmff.network.evaluator import QUARTER_CHANNELS, StackMFFV4Evaluator,
 from napari_gmff.network.stackmff_v4 import ARCHITECTURE, SIZE_MULTIPLE_PX
 from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
 from napari_gmff.weights.resolve import resolve_weights
+from napari_gmff.weights.shipped_models import SHIPPED_NAME
 from napari_gmff.windows import Box, tiles
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DEFAULT_WEIGHTS = "authors-v4"
+DEFAULT_WEIGHTS = SHIPPED_NAME
 
 _OUTLIER_LIMITS = (-1.0, 2.0)
 """A pixel far outside the input range would upset the network's means over the whole window."""
@@ -32,7 +33,7 @@ class StackMFFV4Engine:
     """Scores slices with StackMFF V4, whatever its weights."""
 
     name: ClassVar[str] = "stackmff-v4"
-    title: ClassVar[str] = "StackMFF V4 network: sees all slices at once; needs weights"
+    title: ClassVar[str] = "StackMFF V4, a neural network that compares all slices"
     score_kind: ClassVar[ScoreKind] = ScoreKind.LOGITS
     method: ClassVar[str] = "the neural network StackMFF V4"
     references: ClassVar[tuple[str, ...]] = (
@@ -50,6 +51,10 @@ class StackMFFV4Engine:
         """Follow the model card."""
         rules = self._card.input_range
         return rules.eight_bit if dtype == np.uint8 else rules.other
+
+    def smoothing_rule(self) -> SmoothingRule:
+        """Follow the model card: weights that learnt noise need no smoothing."""
+        return self._card.input_smoothing
 
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
         """One coarse step and, for each fine tile, three steps for each slice."""
@@ -105,6 +110,7 @@ class StackMFFV4Engine:
         return {
             "weights": {
                 "name": card.name,
+                "version": card.version,
                 "sha256": card.sha256,
                 "source_sha256": card.source_sha256,
                 "license": card.license,

@@ -6,16 +6,18 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from napari_gmff.errors import ParameterError, WeightsError
+from napari_gmff.weights.card_fields import (
+    NAME_PATTERN,
+    CardPart,
+    ModelName,
+    Sha256,
+    SpdxExpression,
+    Text,
+)
+from napari_gmff.weights.training_facts import TrainingFacts  # noqa: TC001 (pydantic reads it)
 
 CARD_FILE = "card.json"
 TENSOR_FILE = "model.safetensors"
@@ -24,25 +26,11 @@ LICENSE_UNKNOWN = "NOASSERTION"
 
 MAX_CARD_BYTES = 1 << 20
 
-# Lower case only and no dot at either end: a name is also a folder's name, and must mean the
-# same folder on file systems that ignore case or drop trailing dots, and never leave the store.
-_NAME_PATTERN = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
-_SPDX_ID = r"[A-Za-z0-9][A-Za-z0-9.+:-]*"
-_SPDX_PATTERN = rf"^\(*{_SPDX_ID}\)*(?: (?:AND|OR|WITH) \(*{_SPDX_ID}\)*)*$"
-
-ModelName = Annotated[str, StringConstraints(pattern=f"^{_NAME_PATTERN}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-SpdxExpression = Annotated[str, StringConstraints(pattern=_SPDX_PATTERN)]
-# One line without control characters: cards of others are printed on terminals.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=4000)]
 RangeRule = Literal["dtype", "percentiles"]
+SmoothingRule = Literal["auto-noise", "none"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class InputRangeRule(_Strict):
+class InputRangeRule(CardPart):
     """How intensities become the 0…1 that a network was trained on.
 
     ``"dtype"`` divides by the largest value of the pixel type (Y/255 for 8 bit);
@@ -60,7 +48,7 @@ class InputRangeRule(_Strict):
     other: RangeRule = "percentiles"
 
 
-class ModelDescription(_Strict):
+class ModelDescription(CardPart):
     """What a person or a catalogue states about a model.
 
     Attributes
@@ -73,6 +61,9 @@ class ModelDescription(_Strict):
         Network the tensors belong to, such as ``"stackmff-v4"``.
     input_range : InputRangeRule
         Meaning of ``--input-range auto`` for this model.
+    input_smoothing : {"auto-noise", "none"}
+        Meaning of ``--input-sigma-px auto``: smooth by the estimated noise, for weights that were
+        not trained on noise, or never.
     license : str
         SPDX expression; ``"NOASSERTION"`` where nobody stated one.
     source : str
@@ -81,16 +72,23 @@ class ModelDescription(_Strict):
         What to cite when publishing results.
     notes : str
         Anything else a user should know.
+    version : str
+        Of the weights, where more than one was published under the name.
+    training : TrainingFacts or None
+        How the weights were trained, where it is known.
     """
 
     name: ModelName
     title: Text
     architecture: Annotated[str, StringConstraints(min_length=1)]
     input_range: InputRangeRule = InputRangeRule()
+    input_smoothing: SmoothingRule = "auto-noise"
     license: SpdxExpression = LICENSE_UNKNOWN
     source: Text = ""
     citation: Text = ""
     notes: Text = ""
+    version: Text = ""
+    training: TrainingFacts | None = None
 
 
 class ModelCard(ModelDescription):
@@ -123,7 +121,7 @@ def check_name(name: str) -> str:
     ParameterError
         If it has other characters than allowed; so a name can never be a path.
     """
-    if re.fullmatch(_NAME_PATTERN, name) is None:
+    if re.fullmatch(NAME_PATTERN, name) is None:
         raise ParameterError(
             "model name: must be 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning and ending "
             f"with a letter or digit, got {name!r}"
@@ -143,6 +141,11 @@ def described(**values: object) -> ModelDescription:
         return ModelDescription.model_validate(values)
     except ValidationError as error:
         raise ParameterError(f"model {_one_line(error)}") from None
+
+
+def description_of(card: ModelCard) -> ModelDescription:
+    """Return a card without what identifies its tensors."""
+    return ModelDescription(**{name: getattr(card, name) for name in ModelDescription.model_fields})
 
 
 def write_card(card: ModelCard, folder: Path) -> None:

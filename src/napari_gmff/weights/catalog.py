@@ -59,6 +59,14 @@ AUTHORS_V4 = CatalogEntry(
 
 CATALOG = {entry.name: entry for entry in (AUTHORS_V4,)}
 
+ALIASES = {"authors": AUTHORS_V4.name}
+"""Short names that users may type; a newer release of the authors would take the name over."""
+
+
+def canonical_name(name: str) -> str:
+    """Return the name that a short one stands for, any other as it is."""
+    return ALIASES.get(name, name)
+
 
 def entry_named(name: str) -> CatalogEntry:
     """Return a catalogue entry.
@@ -68,6 +76,7 @@ def entry_named(name: str) -> CatalogEntry:
     WeightsError
         Listing what can be downloaded, if `name` is not among it.
     """
+    name = canonical_name(name)
     if name not in CATALOG:
         raise WeightsError(
             f"{name}: not a downloadable model; these are: {', '.join(sorted(CATALOG))}"

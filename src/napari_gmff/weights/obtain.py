@@ -15,6 +15,7 @@ from napari_gmff.weights.card import (
     ModelDescription,
     check_name,
     described,
+    description_of,
 )
 from napari_gmff.weights.catalog import CATALOG, CatalogEntry, entry_named, entry_with_sha256
 from napari_gmff.weights.hashing import sha256_of
@@ -84,7 +85,8 @@ def import_model(
     else:
         card = card_of_folder(folder)
         check_tensors(folder, card)
-        source_sha256, description, path = card.source_sha256, _facts(card), folder / TENSOR_FILE
+        source_sha256, description = card.source_sha256, description_of(card)
+        path = folder / TENSOR_FILE
         known = None  # a card only claims what its tensors were made from
     description = _restated(description, stated, known, path)
     state = in_our_layout(load_state_dict(path), description.architecture, path)
@@ -168,10 +170,6 @@ def _model_folder(path: Path) -> Path | None:
     if path.name == TENSOR_FILE and (path.parent / CARD_FILE).is_file():
         return path.parent
     return None
-
-
-def _facts(card: ModelCard) -> ModelDescription:
-    return ModelDescription(**{name: getattr(card, name) for name in ModelDescription.model_fields})
 
 
 def _restated(

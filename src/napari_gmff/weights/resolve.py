@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from napari_gmff.errors import WeightsError
 from napari_gmff.weights.architectures import in_our_layout
 from napari_gmff.weights.card import CARD_FILE, TENSOR_FILE, ModelCard, ModelDescription
-from napari_gmff.weights.catalog import entry_with_sha256
+from napari_gmff.weights.catalog import canonical_name, entry_with_sha256
 from napari_gmff.weights.hashing import sha256_of
 from napari_gmff.weights.load import load_state_dict
 from napari_gmff.weights.model_folder import card_of_folder, check_tensors
+from napari_gmff.weights.shipped_models import is_shipped, shipped_folder, verify_shipped
 from napari_gmff.weights.store import ModelStore
 
 if TYPE_CHECKING:
@@ -25,16 +26,18 @@ _FALLBACK_NAME = "model"
 def resolve_weights(
     name_or_file: str | Path, architecture: str, *, store: ModelStore | None = None
 ) -> tuple[dict[str, Tensor], ModelCard]:
-    """Load the weights of a network from the store or from a file.
+    """Load the weights of a network from the package, the store or a file.
 
-    A stored name wins over a file of the same name in the working folder, so that what a name
-    means never depends on where the program was started; write ``./name`` for the file.
+    The shipped model's name never means another one, and a stored name wins over a file of the
+    same name in the working folder, so that what a name means never depends on where the program
+    was started; write ``./name`` for the file.
 
     Parameters
     ----------
     name_or_file : str or Path
-        Name of a stored model, a model folder, or a ``.safetensors``/``.pth``/``.pt`` file in our
-        layout or that of the network's authors. A `Path` is always a file.
+        Name of the shipped or of a stored model, ``"authors"``, a model folder, or a
+        ``.safetensors``/``.pth``/``.pt`` file in our layout or that of the network's authors. A
+        `Path` is always a file.
     architecture : str
         Network the weights must belong to, such as ``"stackmff-v4"``.
     store : ModelStore, optional
@@ -45,7 +48,7 @@ def resolve_weights(
     state : dict of str to Tensor
         CPU tensors, float32, in our layout.
     card : ModelCard
-        Of the stored model, or made up for a loose file, with the file's SHA-256.
+        Of the model, or made up for a loose file, with the file's SHA-256.
 
     Raises
     ------
@@ -54,8 +57,12 @@ def resolve_weights(
         or it belongs to another network.
     """
     store = ModelStore() if store is None else store
-    if isinstance(name_or_file, str) and store.has(name_or_file):
-        return _from_folder(store.folder(name_or_file), architecture, name_or_file)
+    if isinstance(name_or_file, str):
+        name_or_file = canonical_name(name_or_file)
+        if is_shipped(name_or_file):
+            return _checked(shipped_folder(), verify_shipped(), architecture)
+        if store.has(name_or_file):
+            return _from_folder(store.folder(name_or_file), architecture, name_or_file)
     path = Path(name_or_file).expanduser()
     if not path.exists():
         raise WeightsError(_missing_message(name_or_file, path, store))
@@ -83,11 +90,17 @@ def _from_folder(
     folder: Path, architecture: str, name: str | None = None
 ) -> tuple[dict[str, Tensor], ModelCard]:
     card = card_of_folder(folder, name)
+    check_tensors(folder, card)
+    return _checked(folder, card, architecture)
+
+
+def _checked(
+    folder: Path, card: ModelCard, architecture: str
+) -> tuple[dict[str, Tensor], ModelCard]:
     if card.architecture != architecture:
         raise WeightsError(
             f"{folder}: weights must be of {architecture}, found those of {card.architecture}"
         )
-    check_tensors(folder, card)
     path = folder / TENSOR_FILE
     return in_our_layout(load_state_dict(path), architecture, path), card
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +19,13 @@ from napari_gmff.weights.card import (
 )
 from napari_gmff.weights.hashing import sha256_of
 from napari_gmff.weights.model_folder import card_of_folder, check_tensors, save_tensors
+from napari_gmff.weights.shipped_models import (
+    SHIPPED_NAME,
+    check_not_reserved,
+    has_shipped,
+    is_reserved,
+)
+from napari_gmff.weights.staged_folder import hidden_sibling, publish, staged_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,15 +101,15 @@ class ModelStore:
             return []
         except OSError as error:
             raise WeightsError(f"{self.root}: {_reason(error)}, cannot list models") from None
-        return [entry.name for entry in entries if _is_name(entry.name) and entry.is_dir()]
+        return [entry.name for entry in entries if self.has(entry.name)]
 
     def models(self) -> list[StoredModel]:
         """Describe every stored model; a damaged one is listed with its problem."""
-        return [self._describe(name) for name in self.names()]
+        return [described_folder(self.folder(name), name) for name in self.names()]
 
     def has(self, name: str) -> bool:
         """Tell whether a model of this name is stored, sound or not."""
-        return _is_name(name) and (self.root / name).is_dir()
+        return _is_name(name) and not is_reserved(name) and (self.root / name).is_dir()
 
     def card(self, name: str) -> ModelCard:
         """Return the card of a stored model.
@@ -136,10 +140,12 @@ class ModelStore:
         from napari_gmff.weights.catalog import CATALOG
 
         stored = ", ".join(self.names()) or "none"
+        shipped = f"; with the package: {SHIPPED_NAME}" if has_shipped() else ""
         to_download = name if name in CATALOG else next(iter(CATALOG))
         return (
-            f"{name}: no stored model or file of this name (stored: {stored}); get one with "
-            f"'napari-gmff weights download {to_download}' or 'napari-gmff weights import FILE'"
+            f"{name}: no stored model or file of this name (stored: {stored}{shipped}); get one "
+            f"with 'napari-gmff weights download {to_download}' or 'napari-gmff weights import "
+            "FILE'"
         )
 
     def add(
@@ -170,16 +176,19 @@ class ModelStore:
 
         Raises
         ------
+        ParameterError
+            If the name always means another model, such as the one that comes with the package.
         OutputError
             If the name is taken and `overwrite` is false, or the store cannot be written.
         """
+        check_not_reserved(description.name)
         target = self.folder(description.name)
         if not overwrite and os.path.lexists(target):
             raise OutputError(
                 f"{description.name}: a model of this name is already stored; pass --overwrite to "
                 "replace it"
             )
-        with self._staging() as staged:
+        with staged_folder(self.root) as staged:
             save_tensors(state, staged / TENSOR_FILE)
             card = ModelCard(
                 **dict(description),
@@ -188,7 +197,7 @@ class ModelStore:
                 created=datetime.now(UTC).replace(microsecond=0),
             )
             write_card(card, staged)
-            self._publish(staged, target)
+            publish(staged, target)
         return card
 
     def remove(self, name: str) -> None:
@@ -209,7 +218,7 @@ class ModelStore:
                 folder.unlink()
                 return
             # Renamed first, so that an interrupted removal leaves no half model under the name.
-            doomed = self._hidden_sibling("removed")
+            doomed = hidden_sibling(self.root, "removed")
             folder.rename(doomed)
             shutil.rmtree(doomed)
         except OSError as error:
@@ -224,49 +233,17 @@ class ModelStore:
             raise OutputError(f"{folder}: cannot be made ({_reason(error)})") from None
         return folder
 
-    def _describe(self, name: str) -> StoredModel:
-        folder = self.folder(name)
-        card, problem = None, None
-        try:
-            card = card_of_folder(folder, name)
-        except WeightsError as error:
-            problem = str(error)
-        tensors = folder / TENSOR_FILE
-        size = tensors.stat().st_size if tensors.is_file() else 0
-        return StoredModel(name, folder, size, card, problem)
 
-    def _hidden_sibling(self, purpose: str) -> Path:
-        # A leading dot keeps it out of `names`, whatever becomes of this process.
-        return self.root / f".{purpose}-{os.getpid()}-{secrets.token_hex(4)}"
-
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        staged = self._hidden_sibling("partial")
-        try:
-            staged.mkdir(parents=True)
-            yield staged
-        except OutputError:  # is an OSError too, and says more
-            raise
-        except OSError as error:
-            raise OutputError(f"{self.root}: cannot store a model ({_reason(error)})") from None
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-
-    def _publish(self, staged: Path, target: Path) -> None:
-        if not os.path.lexists(target):
-            staged.rename(target)
-            return
-        old = self._hidden_sibling("replaced")
-        target.rename(old)
-        try:
-            staged.rename(target)
-        except BaseException:
-            old.rename(target)
-            raise
-        if old.is_symlink():
-            old.unlink()
-        else:
-            shutil.rmtree(old, ignore_errors=True)
+def described_folder(folder: Path, name: str) -> StoredModel:
+    """Describe a model folder that is called `name`; a damaged one with its problem."""
+    card, problem = None, None
+    try:
+        card = card_of_folder(folder, name)
+    except WeightsError as error:
+        problem = str(error)
+    tensors = folder / TENSOR_FILE
+    size = tensors.stat().st_size if tensors.is_file() else 0
+    return StoredModel(name, folder, size, card, problem)
 
 
 def _is_name(text: str) -> bool:
