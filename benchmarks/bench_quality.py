@@ -27,7 +27,7 @@ from napari_gmff.selection import SliceSelector, refined_depth
 
 Options = dict[str, Any]
 
-TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0)
+TEMPERATURES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def stack_of(scene: Scene) -> FocusStack:
@@ -102,13 +102,13 @@ def scored(scene: Scene, options: Options) -> tuple[FocusEngine, NDArray[np.floa
 
 
 def temperature_rows(runs: dict[str, Options]) -> list[list[object]]:
-    """Judge confidence, on the demo scene, by what scores are divided by before."""
+    """Judge confidence, on the demo scene, by what scores are divided by further."""
     scene = demo_scene()
     rows: list[list[object]] = []
     for options in runs.values():
         engine, scores = scored(scene, options)
         wrong = np.abs(scores.argmax(0) - scene.index) > 1
-        row: list[object] = [engine.name, engine.score_kind.temperature]
+        row: list[object] = [engine.name]
         for temperature in TEMPERATURES:
             rivals = np.exp((scores - scores.max(0)) / temperature).sum(0)
             row.append(auroc(rivals[scene.textured], wrong[scene.textured]))
@@ -123,7 +123,7 @@ def shape_rows(runs: dict[str, Options]) -> list[list[object]]:
         scene = relief_scene(512, 12, step=False, photons=photons, seed=1)
         for options in runs.values():
             engine, scores = scored(scene, options)
-            selector = SliceSelector(scores.shape[1:], engine.score_kind)
+            selector = SliceSelector(scores.shape[1:])
             for plane in scores:
                 selector.add(plane)
             row: list[object] = [engine.name, photons]
@@ -155,7 +155,7 @@ def main() -> None:
     )
     print_table(
         "Confidence AUROC on the demo scene by temperature",
-        ["engine", "used", *map(str, TEMPERATURES)],
+        ["engine", *map(str, TEMPERATURES)],
         temperature_rows(runs),
     )
     print_table(

@@ -219,7 +219,7 @@ def chosen(scene: Scene, engine: FocusEngine, sigma: float | str) -> np.ndarray:
     for item in engine.iter_scores(lambda k: found.make([scene.stack[k]]), n_slices, tuple(shape)):
         if item is not None:
             if item.slice_index == 0:
-                selector = SliceSelector(item.tile.shape, engine.score_kind)
+                selector = SliceSelector(item.tile.shape)
             selector.add(item.scores)
             index[item.tile.slices] = selector.finish().position
     return index

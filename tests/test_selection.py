@@ -15,16 +15,14 @@ SHAPES = st.tuples(st.integers(1, 7), st.integers(1, 3), st.integers(1, 4))
 # Few distinct values, so that ties are common, and some far apart.
 VALUES = st.sampled_from([-400.0, -3.0, -1.0, 0.0, 0.5, 1.0, 2.0, 60.0, 1e6])
 STACKS = SHAPES.flatmap(lambda shape: hnp.arrays(np.float32, shape, elements=VALUES))
-KINDS = st.sampled_from(list(ScoreKind))
 
 
 def select(
     scores: np.ndarray,
     invalid: np.ndarray | None = None,
-    kind: ScoreKind = ScoreKind.LOG_ENERGY,
 ) -> Selection:
     """Fold scores (N, h, w) in."""
-    selector = SliceSelector(scores.shape[1:], kind)
+    selector = SliceSelector(scores.shape[1:])
     for k, plane in enumerate(scores):
         selector.add(plane, None if invalid is None else invalid[k])
     return selector.finish()
@@ -53,16 +51,16 @@ def test_neighbours_are_those_of_the_chosen_slice(scores):
 
 
 @settings(deadline=None)
-@given(STACKS, KINDS)
-def test_confidence_follows_its_formula(scores, kind):
+@given(STACKS)
+def test_confidence_follows_its_formula(scores):
     n_slices = len(scores)
-    confidence = select(scores, kind=kind).confidence
+    confidence = select(scores).confidence
     assert confidence.dtype == np.float32
     assert ((confidence >= 0) & (confidence <= 1)).all()
     if n_slices == 1:
         assert (confidence == 0).all()
         return
-    share = softmax(scores.astype(np.float64) / kind.temperature, axis=0).max(0)
+    share = softmax(scores.astype(np.float64), axis=0).max(0)
     np.testing.assert_allclose(confidence, (n_slices - 1 / share) / (n_slices - 1), atol=1e-6)
 
 
@@ -75,7 +73,7 @@ def test_confidence_is_0_where_all_slices_are_alike_and_1_where_one_stands_out()
 def test_confidence_counts_only_slices_that_are_valid_at_the_pixel():
     scores = np.array([[[3.0, 3.0]], [[1.0, 1.0]], [[1.0, 1.0]]], np.float32)
     invalid = np.array([[[0, 0]], [[1, 0]], [[1, 1]]], bool)
-    selector = SliceSelector((1, 2), ScoreKind.LOG_ENERGY)
+    selector = SliceSelector((1, 2))
     for plane, mask in zip(scores, invalid, strict=True):
         selector.add(plane, mask)
     forced, compared = selector.finish().confidence[0]
@@ -87,17 +85,16 @@ def test_confidence_rises_with_the_lead_of_the_best():
     leads = np.linspace(0, 8, 20, dtype=np.float32)
     scores = np.zeros((3, 1, 20), np.float32)
     scores[1, 0] = leads
-    for kind in ScoreKind:
-        assert (np.diff(select(scores, kind=kind).confidence[0]) > 0).all()
+    assert (np.diff(select(scores).confidence[0]) > 0).all()
 
 
 @settings(deadline=None)
-@given(st.integers(2, 7), st.integers(0, 100), KINDS)
-def test_permuting_slices_permutes_the_choice_and_nothing_else(n_slices, seed, kind):
+@given(st.integers(2, 7), st.integers(0, 100))
+def test_permuting_slices_permutes_the_choice_and_nothing_else(n_slices, seed):
     rng = np.random.default_rng(seed)
     scores = (20 * rng.standard_normal((n_slices, 5, 6))).astype(np.float32)
     order = rng.permutation(n_slices)
-    plain, permuted = select(scores, kind=kind), select(scores[order], kind=kind)
+    plain, permuted = select(scores), select(scores[order])
     np.testing.assert_array_equal(order[permuted.position], plain.position)
     np.testing.assert_array_equal(permuted.best, plain.best)
     np.testing.assert_allclose(permuted.confidence, plain.confidence, atol=1e-6)
@@ -152,7 +149,7 @@ def test_refined_depth_recovers_the_peak_of_a_synthetic_curve(spacing, kind):
     distance = np.abs(z[:, None] - depths)
     curve = -3 * distance**2 if kind is ScoreKind.LOG_ENERGY else -7 * distance
     scores = (100 + curve)[:, None].astype(np.float32)
-    selection = select(scores, kind=kind)
+    selection = select(scores)
     found = refined_depth(selection, z, kind)[0]
     # Where spacing is uneven, the highest of sampled values is still the nearest slice.
     np.testing.assert_array_equal(selection.position[0], distance.argmin(0))
@@ -166,7 +163,7 @@ def test_refined_depth_goes_at_most_half_way_to_a_neighbour(spacing, kind):
     z = SPACINGS[spacing]
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((len(z), 40, 40)).astype(np.float32)
-    selection = select(scores, kind=kind)
+    selection = select(scores)
     depth = refined_depth(selection, z, kind)
     k = selection.position
     ends = np.stack([z[np.maximum(k - 1, 0)], z[np.minimum(k + 1, len(z) - 1)]])
@@ -181,11 +178,11 @@ def test_refined_depth_goes_at_most_half_way_to_a_neighbour(spacing, kind):
 @pytest.mark.parametrize("kind", list(ScoreKind))
 def test_depth_stays_at_the_slice_where_scores_have_no_peak(kind):
     z = np.arange(3.0)
-    flat = select(np.zeros((3, 2, 2), np.float32), kind=kind)
+    flat = select(np.zeros((3, 2, 2), np.float32))
     np.testing.assert_array_equal(refined_depth(flat, z, kind), 0)
-    one = select(np.zeros((1, 2, 2), np.float32), kind=kind)
+    one = select(np.zeros((1, 2, 2), np.float32))
     np.testing.assert_array_equal(refined_depth(one, np.array([4.0]), kind), 4)
-    two = select(np.stack([np.zeros((2, 2)), np.ones((2, 2))]).astype(np.float32), kind=kind)
+    two = select(np.stack([np.zeros((2, 2)), np.ones((2, 2))]).astype(np.float32))
     np.testing.assert_array_equal(refined_depth(two, z[:2], kind), 1)
 
 

@@ -18,7 +18,7 @@ ReadSlice = Callable[[int], NDArray[np.float32]]
 
 
 class ScoreKind(StrEnum):
-    """Meaning of a score; decides how scores become confidence and depth.
+    """Meaning of a score; decides how scores become depth.
 
     Both are logarithmic: softmax over slices of logits is the network's probability, that of
     log-energies each slice's share of the focus energy.
@@ -26,15 +26,6 @@ class ScoreKind(StrEnum):
 
     LOGITS = "logits"
     LOG_ENERGY = "log-energy"
-
-    @property
-    def temperature(self) -> float:
-        """What scores are divided by before they become confidence.
-
-        The network's logits span some fifty units, and are as sure of a wrong slice as of a right
-        one; 8 was the best power of two on the demo scene (``benchmarks/bench_quality.py``).
-        """
-        return 8.0 if self is ScoreKind.LOGITS else 1.0
 
 
 @dataclass(frozen=True)

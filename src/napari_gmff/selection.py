@@ -46,19 +46,17 @@ class SliceSelector:
     ----------
     shape_yx : tuple of int
         Size of the tile.
-    kind : ScoreKind
-        What the scores are; sets the temperature T below.
 
     Notes
     -----
-    Confidence is (N - S) / (N - 1), where S, the sum over slices of exp((score - best) / T), is
+    Confidence is (N - S) / (N - 1), where S, the sum over slices of exp(score - best), is
     the effective number of slices that compete: 1 where one stands out, N where all are equal. For
     focus energies it is their contrast, 1 - mean / maximum, brought to 0...1. It does not depend
     on the order of the slices. N counts the slices that are valid at the pixel; where there is but
     one nothing was compared, and confidence is 0.
     """
 
-    def __init__(self, shape_yx: tuple[int, int], kind: ScoreKind) -> None:
+    def __init__(self, shape_yx: tuple[int, int]) -> None:
         nothing = np.full(shape_yx, -np.inf, np.float32)
         self._count = 0
         self._position = np.zeros(shape_yx, np.int32)
@@ -67,7 +65,6 @@ class SliceSelector:
         self._after = np.full(shape_yx, np.nan, np.float32)
         self._previous: FloatMap | None = None
         self._valid_count = np.zeros(shape_yx, np.int32)
-        self._temperature = kind.temperature
         # float64: the sum must come out the same, to float32, in any order of slices.
         self._rivals = np.zeros(shape_yx, np.float64)
 
@@ -105,8 +102,8 @@ class SliceSelector:
         known = np.isfinite(best)
         safe = np.where(known, best, 0.0)
         with np.errstate(over="ignore"):
-            rescale = np.exp(np.where(known, (self._best - safe) / self._temperature, -np.inf))
-            added = np.exp(np.where(known, (scores - safe) / self._temperature, -np.inf))
+            rescale = np.exp(np.where(known, self._best - safe, -np.inf))
+            added = np.exp(np.where(known, scores - safe, -np.inf))
         self._rivals = self._rivals * rescale + added
 
     def finish(self) -> Selection:

@@ -9,8 +9,12 @@ from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.stackmff import StackMFFV4Engine, padded_plane, padded_shape
 from napari_gmff.errors import DeviceError, WeightsError
 from napari_gmff.scores import ScoreKind
+from napari_gmff.weights.model_folder import restate_card
 from napari_gmff.windows import Box
 from tests.network.helpers import assert_agree, plain_logits, random_model, random_stack
+
+TEMPERATURE = 8.0
+"""What logits are divided by where no card says otherwise."""
 
 
 def scores_of(engine, stack, **options) -> np.ndarray:
@@ -50,7 +54,7 @@ def test_padded_sides_are_the_next_multiples_of_128():
 def test_image_of_any_size_is_scored_as_its_padded_self_never_resized(engine, shape):
     stack = random_stack(*shape)
     padded = np.stack([padded_plane(plane, padded_shape(shape[1:])) for plane in stack])
-    expected = plain_logits(random_model(5), padded)[:, : shape[1], : shape[2]]
+    expected = plain_logits(random_model(5), padded)[:, : shape[1], : shape[2]] / TEMPERATURE
     found = scores_of(engine, stack)
     assert np.isfinite(found).all()
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
@@ -58,7 +62,7 @@ def test_image_of_any_size_is_scored_as_its_padded_self_never_resized(engine, sh
 
 def test_whole_multiple_needs_no_padding_and_equals_the_plain_network(engine):
     stack = random_stack(3, 128, 256)
-    assert_agree(scores_of(engine, stack), plain_logits(random_model(5), stack))
+    assert_agree(scores_of(engine, stack), plain_logits(random_model(5), stack) / TEMPERATURE)
 
 
 def test_outliers_are_held_near_the_range(engine):
@@ -201,6 +205,17 @@ def test_smoothing_is_what_the_card_says(random_shipped, random_weights):
     assert StackMFFV4Engine(EngineOptions(device="cpu")).smoothing_rule() == "none"
     loose = EngineOptions(weights=str(random_weights), device="cpu")
     assert StackMFFV4Engine(loose).smoothing_rule() == "auto-noise"
+
+
+def test_logits_are_divided_by_the_temperature_of_the_card(nothing_shipped, random_shipped):
+    stack = random_stack(2, 128, 128)
+    at_8 = scores_of(StackMFFV4Engine(EngineOptions(device="cpu")), stack)
+    restate_card(nothing_shipped, temperature=1.0)
+    engine = StackMFFV4Engine(EngineOptions(device="cpu"))
+    at_1 = scores_of(engine, stack)
+    np.testing.assert_allclose(at_1, TEMPERATURE * at_8, rtol=1e-6)
+    assert random_shipped.temperature == TEMPERATURE
+    assert engine.describe()["weights"]["temperature"] == 1.0
 
 
 @pytest.mark.usefixtures("nothing_shipped")

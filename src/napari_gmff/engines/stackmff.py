@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -102,7 +103,14 @@ class StackMFFV4Engine:
                     if "out of memory" in str(error) or "can't allocate" in str(error):
                         raise DeviceError(f"{self._device}: out of memory ({error})") from error
                     raise
-                yield _within_image(item, shape_yx)
+                yield self._cooled(_within_image(item, shape_yx))
+
+    def _cooled(self, item: TileScores | None) -> TileScores | None:
+        """Divide logits by the temperature of the weights."""
+        if item is None or self._card.temperature == 1:
+            return item
+        scores = item.scores * np.float32(1 / self._card.temperature)
+        return replace(item, scores=scores)
 
     def describe(self) -> Mapping[str, object]:
         """Name weights and device."""
@@ -112,6 +120,7 @@ class StackMFFV4Engine:
                 "name": card.name,
                 "version": card.version,
                 "sha256": card.sha256,
+                "temperature": card.temperature,
                 "source_sha256": card.source_sha256,
                 "license": card.license,
                 "source": card.source,

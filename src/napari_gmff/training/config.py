@@ -166,6 +166,8 @@ class ModelConfig(_Strict):
     input_smoothing : {"none", "auto-noise"}
         Whether fusing smooths what the network sees where the noise asks for it. A network that
         was trained on noise needs none.
+    temperature : float
+        What logits are divided by; 1 where training has made probabilities of them.
     citation, notes : str
         For those who use the model.
     """
@@ -174,6 +176,7 @@ class ModelConfig(_Strict):
     title: str = "StackMFF V4, own training"
     license: SpdxExpression = "NOASSERTION"
     input_smoothing: SmoothingRule = "none"
+    temperature: float = Field(default=1.0, gt=0)
     citation: str = ""
     notes: str = ""
 

@@ -64,6 +64,11 @@ class ModelDescription(CardPart):
     input_smoothing : {"auto-noise", "none"}
         Meaning of ``--input-sigma-px auto``: smooth by the estimated noise, for weights that were
         not trained on noise, or never.
+    temperature : float
+        What the network's logits are divided by, so that their softmax over the slices is about
+        the probability of each. Logits of the authors' weights span some fifty units, and are as
+        sure of a wrong slice as of a right one; for them 8 was the best power of two on the demo
+        scene (``benchmarks/bench_quality.py``), and it is the default.
     license : str
         SPDX expression; ``"NOASSERTION"`` where nobody stated one.
     source : str
@@ -83,6 +88,7 @@ class ModelDescription(CardPart):
     architecture: Annotated[str, StringConstraints(min_length=1)]
     input_range: InputRangeRule = InputRangeRule()
     input_smoothing: SmoothingRule = "auto-noise"
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 8.0
     license: SpdxExpression = LICENSE_UNKNOWN
     source: Text = ""
     citation: Text = ""

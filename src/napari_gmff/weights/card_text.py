@@ -63,6 +63,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ("sha256", f"`{card.sha256}`"),
         ("intensities seen as 0 and 1", seen),
         ("what the network sees is", _SMOOTHING[card.input_smoothing]),
+        ("logits are divided by", f"{card.temperature:g}"),
     ]
 
 
