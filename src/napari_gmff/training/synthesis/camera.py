@@ -120,7 +120,7 @@ def photographed(scene: SyntheticStack, camera: Camera, rng: np.random.Generator
 
 
 def random_camera(rng: np.random.Generator, mean_level: float = 0.3) -> Camera:
-    """Draw a camera: a third are nearly perfect, the others combine several faults.
+    """Draw a camera: a quarter are nearly perfect, the others combine several faults.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def random_camera(rng: np.random.Generator, mean_level: float = 0.3) -> Camera:
     Camera
         Photons are counted at the scene's brightest, however dim it is exposed.
     """
-    if rng.random() < 0.33:
+    if rng.random() < 0.25:
         return Camera(bits=int(rng.choice([8, 12, 16])))
 
     def sometimes(chance: float, low: float, high: float, otherwise: float = 0.0) -> float:
@@ -146,8 +146,8 @@ def random_camera(rng: np.random.Generator, mean_level: float = 0.3) -> Camera:
     if rng.random() < 0.06:
         exposure = rng.uniform(1.2, 2.5) * min(1.0, 0.4 / mean_level)
     return Camera(
-        photons=sometimes(0.75, 50, 50_000, math.inf) / min(exposure, 1.0),
-        read_noise=sometimes(0.3, 0.0005, 0.02),
+        photons=sometimes(0.85, 50, 50_000, math.inf) / min(exposure, 1.0),
+        read_noise=sometimes(0.45, 0.001, 0.03),
         bits=8 if eight_bit else int(rng.choice([12, 16])),
         exposure=exposure,
         offset=sometimes(0.3, 0.002, 0.1),
