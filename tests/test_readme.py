@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gmff.cli.main import _parser
 from napari_gmff.engines.laplacian import LaplacianEnergy
 from napari_gmff.engines.stackmff import StackMFFV4Engine
 from napari_gmff.params import DEFAULT_ENGINE
@@ -22,6 +23,12 @@ ENGINES = {engine.name: engine for engine in (LaplacianEnergy, StackMFFV4Engine)
 def blocks(readme: str, language: str) -> list[str]:
     """Return the code blocks of one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", readme, flags=re.DOTALL | re.MULTILINE)
+
+
+def own_commands(readme: str) -> list[list[str]]:
+    """Return the words of each command line of this package, in order."""
+    lines = [line for block in blocks(readme, "shell") for line in block.splitlines()]
+    return [shlex.split(line) for line in lines if line.startswith("napari-gmff ")]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +68,7 @@ def test_python_example_runs_and_saves_its_result(readme: str, folder_with_stack
 
 
 def test_shell_examples_fuse_and_print_a_methods_paragraph(readme: str, folder_with_stack: Path):
-    commands = [line for block in blocks(readme, "shell") for line in block.splitlines()]
-    ours = [shlex.split(line) for line in commands if line.startswith("napari-gmff ")]
+    ours = [words for words in own_commands(readme) if words[1] in ("fuse", "methods")]
     assert [words[1] for words in ours] == ["fuse", "methods"]
     for words in ours:
         done = subprocess.run(
@@ -74,6 +80,13 @@ def test_shell_examples_fuse_and_print_a_methods_paragraph(readme: str, folder_w
         assert done.returncode == 0, done.stderr
     assert ENGINES[DEFAULT_ENGINE].method in done.stdout
     assert (folder_with_stack / "fused.ome.zarr" / "zarr.json").is_file()
+
+
+def test_the_other_commands_have_the_options_they_are_shown_with(readme: str):
+    others = [words for words in own_commands(readme) if words[1] not in ("fuse", "methods")]
+    assert {words[1] for words in others} == {"train", "evaluate", "weights"}
+    for words in others:
+        _parser().parse_args(words[1:])  # leaves the program at an option that it does not know
 
 
 @pytest.mark.usefixtures("shipped_folder")

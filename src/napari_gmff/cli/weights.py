@@ -120,7 +120,7 @@ def show_model(args: Namespace) -> int:
     facts["input_range"] = f"8 bit: {rule.eight_bit}, others: {rule.other}"
     if card.training is not None:
         facts |= _training_lines(card.training)
-    _print_columns([(name, value) for name, value in facts.items() if value])
+    _print_columns([(name, f"{value}") for name, value in facts.items() if value])
     return 0
 
 
