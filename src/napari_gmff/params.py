@@ -26,7 +26,7 @@ BLOCK_MULTIPLE_PX = 128
 CLASSICAL_ENGINE = "laplacian-energy"
 NETWORK_ENGINE = "stackmff-v4"
 
-DEFAULT_ENGINE = CLASSICAL_ENGINE
+DEFAULT_ENGINE = NETWORK_ENGINE
 """What runs where nothing is said; everything that speaks of a default follows this line."""
 
 
