@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,8 @@ def _train(
 ) -> Path:
     config = run.config()
     mixture = Mixture(_images_of(config), config.data.shares, config.data.distractors)
+    if find_spec("matplotlib") is None:
+        report('no curves.png: drawing needs matplotlib, pip install "napari-gmff[train]"')
     trainer = Trainer(config, mixture, run, device, n_workers=n_workers, report=report)
     with torch_scope(threads):
         trainer.run()
