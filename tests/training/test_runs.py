@@ -204,3 +204,17 @@ def test_stacks_read_for_training_are_only_read(tmp_path):
         report=lambda _: None,
     )
     assert {path.name: path.read_bytes() for path in stack.iterdir()} == before
+
+
+def test_half_precision_trains_and_keeps_weights_in_float32(tmp_path):
+    config = TINY.model_copy(update={"steps": 2, "precision": "bfloat16"})
+    half = trainer(tmp_path / "half", config)
+    half.run()
+    full = trainer(tmp_path / "full", config.model_copy(update={"precision": "float32"}))
+    full.run()
+    assert all(tensor.dtype == torch.float32 for tensor in weights_of(half))
+    losses = [
+        float(RunFolder(tmp_path / name).rows(STEP_LOG)[0]["loss"]) for name in ("half", "full")
+    ]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
