@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from napari_gmff.errors import ParameterError
@@ -8,6 +10,7 @@ from napari_gmff.training.config import (
     shipped_configs,
 )
 from napari_gmff.training.synthesis import KINDS
+from napari_gmff.weights.card import read_card
 
 
 def written(tmp_path, text):
@@ -79,3 +82,14 @@ def test_a_model_name_is_checked():
     assert TrainConfig().named("my-lab").model.name == "my-lab"
     with pytest.raises(ParameterError, match="model name"):
         TrainConfig().named("../elsewhere")
+
+
+def test_the_card_of_the_shipped_weights_vouches_for_this_config(shipped_folder):
+    card = read_card(shipped_folder)
+    config = load_config(card.training.config)
+    text = config_text(config)  # as `runs` hashes it
+    assert hashlib.sha256(text.encode()).hexdigest() == card.training.config_sha256
+    assert config.steps == card.training.steps
+    assert config.seed == card.training.seed
+    trained_on = {source.name for source in card.training.data} - {"computed textures"}
+    assert trained_on == {item.folder for item in config.data.images.folders}

@@ -218,3 +218,16 @@ def test_half_precision_trains_and_keeps_weights_in_float32(tmp_path):
     ]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_a_run_whose_stacks_cannot_be_fused_leaves_nothing(tmp_path):
+    good = write_images(tmp_path / "good", 4)
+    with pytest.raises(SourceError, match="missing"):
+        new_run(
+            TINY,
+            tmp_path / "run",
+            [str(good), str(tmp_path / "missing.tif")],
+            n_workers=0,
+            report=lambda _: None,
+        )
+    assert not (tmp_path / "run").exists()

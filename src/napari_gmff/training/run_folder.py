@@ -57,15 +57,27 @@ class RunFolder:
         OutputError
             If the folder exists and is not empty, or cannot be written.
         """
+        self.make()
+        self.write_config(config)
+
+    def make(self) -> None:
+        """Make the folder; it is a run only once it holds a config.
+
+        Raises
+        ------
+        OutputError
+            If the folder exists and is not empty, or cannot be written.
+        """
         self.check_new()
         with translate_os_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        self.write_config(config)
 
     def write_config(self, config: TrainConfig) -> None:
         """Keep the config in the folder."""
         with translate_os_errors(self.path):
-            (self.path / CONFIG_FILE).write_text(config_text(config), encoding="utf-8")
+            partial = self.path / f".{CONFIG_FILE}.partial"
+            partial.write_text(config_text(config), encoding="utf-8")
+            partial.replace(self.path / CONFIG_FILE)
 
     def config(self) -> TrainConfig:
         """Return the config the run was begun with.
@@ -117,12 +129,7 @@ class RunFolder:
             return
         path = self.path / log
         with translate_os_errors(path):
-            is_new = not path.exists()
-            with open(path, "a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
-                if is_new:
-                    writer.writeheader()
-                writer.writerows(rows)
+            _write_rows(path, rows, with_header=not path.exists())
 
     def rows(self, log: str) -> list[dict[str, str]]:
         """Return the rows of a log; none if there is no such log yet."""
@@ -136,8 +143,22 @@ class RunFolder:
         """Drop what the logs hold of steps from `step` on, which will be done again."""
         for log in (STEP_LOG, VALIDATION_LOG):
             rows = self.rows(log)
-            kept = [row for row in rows if int(row["step"]) < step]
-            if len(kept) < len(rows):
-                with translate_os_errors(self.path):
+            kept: list[Mapping[str, object]] = [row for row in rows if int(row["step"]) < step]
+            if len(kept) == len(rows):
+                continue
+            with translate_os_errors(self.path):
+                if not kept:
                     (self.path / log).unlink()
-                self.append(log, kept)
+                    continue
+                partial = self.path / f".{log}.partial"
+                partial.unlink(missing_ok=True)
+                _write_rows(partial, kept, with_header=True)
+                partial.replace(self.path / log)
+
+
+def _write_rows(path: Path, rows: list[Mapping[str, object]], *, with_header: bool) -> None:
+    with open(path, "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        if with_header:
+            writer.writeheader()
+        writer.writerows(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,12 +84,24 @@ def new_run(
     _images_of(config)
     if config.init_from is not None:
         resolve_weights(config.init_from, ARCHITECTURE)
-    run.begin(config)
+    run.make()
     if stacks:
-        images = run.path / _OWN_IMAGES
-        write_fused_images(stacks, images, device=device, report=report)
-        run.write_config(config.learning_also_from(images))
+        config = _with_own_stacks(config, stacks, run.path, device, report)
+    run.write_config(config)
     return _train(run, picked, n_workers, threads, report)
+
+
+def _with_own_stacks(
+    config: TrainConfig, stacks: Sequence[str], folder: Path, device: str, report: Report
+) -> TrainConfig:
+    """Fuse stacks into a run's folder, which is gone again if that fails."""
+    images = folder / _OWN_IMAGES
+    try:
+        write_fused_images(stacks, images, device=device, report=report)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return config.learning_also_from(images)
 
 
 def continue_run(
