@@ -26,8 +26,9 @@ def test_every_shipped_config_can_be_read_and_written_again(name, tmp_path):
     assert set(config.data.shares) <= set(KINDS)
 
 
-def test_the_shipped_weights_learn_only_from_images_with_a_stated_licence():
-    folders = load_config("microscopy-v1").data.images.folders
+@pytest.mark.parametrize("name", ["microscopy-v1", "microscopy-v2"])
+def test_the_shipped_weights_learn_only_from_images_with_a_stated_licence(name):
+    folders = load_config(name).data.images.folders
     assert folders
     assert {item.license for item in folders} <= {"MIT", "CC0-1.0"}
     assert all(item.source for item in folders)

@@ -65,6 +65,20 @@ def test_weights_have_mean_one_and_favour_texture():
     assert example.weight[:8].mean() > 5 * example.weight[8:].mean()
 
 
+def test_detail_counts_more_but_never_without_bound():
+    sharp = np.zeros((32, 32), np.float32)
+    sharp[:, ::2] = 0.02
+    sharp[:, :4:2] = 1  # a little very strong detail
+    stack = np.tile(sharp, (3, 1, 1))
+    sample = ordered_stack(stack, np.ones((32, 32), np.float32), sharp, "stripes")
+    plain = make_example(sample, LossConfig(detail_weight=0, flat_weight=1), None).weight
+    weight = make_example(sample, LossConfig(detail_weight=0.5, flat_weight=1), None).weight
+    assert np.ptp(plain) == 0
+    assert weight.mean() == pytest.approx(1, rel=1e-5)
+    assert weight[:, 0].min() > 1.5 * weight[:, 20].max()
+    assert weight.max() <= 3 * weight.min() + 1e-6  # 1 + 0.5 * 4 times
+
+
 def test_what_is_seen_spans_about_zero_to_one_as_the_engine_scales_it():
     sample = make()
     dim = sample.with_stack(0.3 + 0.01 * sample.stack)

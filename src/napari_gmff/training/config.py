@@ -120,11 +120,15 @@ class LossConfig(_Strict):
         Weight of pixels without texture, relative to those with.
     unknown_weight : float
         Weight of pixels where nothing is, for which all slices are to score alike.
+    detail_weight : float
+        How much more a pixel counts for each time that its fine detail is the mean's: a wrong
+        slice there costs the fused image most.
     """
 
     neighbour_share: float = Field(default=0.3, ge=0, le=1)
     flat_weight: float = Field(default=0.5, ge=0)
     unknown_weight: float = Field(default=0.1, ge=0)
+    detail_weight: float = Field(default=0.3, ge=0)
 
 
 class OptimiserConfig(_Strict):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_gmff.sampling import percentile_range
 
@@ -18,6 +19,9 @@ Floats = NDArray[np.float32]
 
 SEEN_LIMITS = (-1.0, 2.0)
 """What the engine clips its input to."""
+
+_LARGEST_DETAIL = 4.0
+"""Times the mean, beyond which detail counts no more."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,15 @@ def _weights(sample: SyntheticStack, loss: LossConfig) -> Floats:
     """Let sparse objects count as much, stack for stack, as a textured photograph."""
     weight = np.where(sample.texture, 1.0, loss.flat_weight)
     weight = np.where(sample.known, weight, loss.unknown_weight)
+    if loss.detail_weight:
+        weight = weight * (1 + loss.detail_weight * _detail(sample))
     return np.asarray(weight / max(weight.mean(), 1e-6), np.float32)
+
+
+def _detail(sample: SyntheticStack) -> Floats:
+    """Return how much a pixel loses in the next slice, roughly, relative to the others."""
+    lost = np.abs(sample.sharp - ndimage.gaussian_filter(sample.sharp, 1.0))
+    return np.asarray(np.clip(lost / max(float(lost.mean()), 1e-6), 0, _LARGEST_DETAIL))
 
 
 def _seen(stack: Floats, rng: np.random.Generator | None) -> Floats:

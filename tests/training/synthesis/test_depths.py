@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from scipy import ndimage
 
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.training.synthesis.depths import (
+    along_outlines,
     fitted,
     random_depth,
     random_range,
@@ -54,6 +56,47 @@ def test_surfaces_have_smooth_and_sharp_edged_kinds():
     steepest = [np.abs(np.diff(random_surface(rng, (64, 64)), axis=1)).max() for _ in range(60)]
     assert min(steepest) < 0.1
     assert max(steepest) > 0.5
+
+
+def two_discs(shape_yx=(60, 60)):
+    y, x = np.indices(shape_yx)
+    image = np.full(shape_yx, 0.1, np.float32)
+    image[np.hypot(y - 20, x - 15) < 9] = 0.9
+    image[np.hypot(y - 40, x - 42) < 12] = 0.5
+    return image
+
+
+def test_depth_along_outlines_steps_only_where_the_picture_does():
+    image = two_discs()
+    edges = np.hypot(*np.gradient(image)) > 0
+    near = ndimage.binary_dilation(edges, iterations=4)  # the median rounds corners
+    for seed in range(30):
+        depth = along_outlines(np.random.default_rng(seed), image)
+        assert depth.dtype == np.float32
+        assert 0 <= depth.min() <= depth.max() <= 1
+        steps = np.abs(np.diff(depth, axis=1)) > 0.05  # more than the ground's tilt
+        assert not (steps & ~near[:, 1:]).any()
+
+
+def test_depth_along_outlines_of_a_blank_picture_is_a_plane():
+    depth = along_outlines(np.random.default_rng(2), np.full((20, 30), 0.4, np.float32))
+    assert np.isfinite(depth).all()
+    assert np.abs(np.diff(depth, 2, axis=1)).max() < 1e-5
+
+
+def test_a_fifth_of_surfaces_follow_a_picture_where_there_is_one():
+    image = two_discs()
+    near = ndimage.binary_dilation(np.hypot(*np.gradient(image)) > 0, iterations=4)
+
+    def steps_only_at_outlines(surface):
+        steps = np.abs(np.diff(surface, axis=1)) > 0.05
+        return steps.any() and not (steps & ~near[:, 1:]).any()
+
+    rng = np.random.default_rng(5)
+    with_picture = [random_surface(rng, image.shape, image) for _ in range(300)]
+    without = [random_surface(rng, image.shape) for _ in range(300)]
+    assert 0.1 < np.mean([steps_only_at_outlines(surface) for surface in with_picture]) < 0.3
+    assert np.mean([steps_only_at_outlines(surface) for surface in without]) < 0.02
 
 
 def test_a_single_slice_and_a_single_pixel_have_depth_zero():

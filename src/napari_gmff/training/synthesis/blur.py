@@ -203,9 +203,10 @@ def random_blurred(
     shape_yx = checked_shape(shape_yx)
     blur = random_blur_shape(rng)
     rate = random_blur_rate(rng)
+    image = images.crop(rng, grown(shape_yx))
     return blurred_stack(
-        images.crop(rng, grown(shape_yx)),
-        random_depth(rng, shape_yx, n_slices),
+        image,
+        random_depth(rng, shape_yx, n_slices, image[inner_view(shape_yx)]),
         n_slices,
         # A disk spreads half as much as a Gaussian whose sigma is the disk's radius.
         rate * (1.0 if blur == "gaussian" else 2.0),

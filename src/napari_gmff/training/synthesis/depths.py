@@ -1,4 +1,4 @@
-"""Depth maps: hills, tilts, steps, objects, rough ground, or a measured map from a file."""
+"""Depth maps: hills, tilts, steps, objects, wires, outlines of a picture, or one from a file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ FloatImage = NDArray[np.float32]
 
 _FLAT_SHARE = 0.15
 _NARROW_SHARE = 0.25
+_OUTLINE_SHARE = 0.2
 
 
-def random_depth(rng: np.random.Generator, shape_yx: tuple[int, int], n_slices: int) -> FloatImage:
+def random_depth(
+    rng: np.random.Generator,
+    shape_yx: tuple[int, int],
+    n_slices: int,
+    image: FloatImage | None = None,
+) -> FloatImage:
     """Draw a depth map and the range of slices that it fills.
 
     15 % are one plane, 25 % fill a narrow range (at most a third of the stack), the others 60 to
@@ -35,6 +41,8 @@ def random_depth(rng: np.random.Generator, shape_yx: tuple[int, int], n_slices: 
         Each at least 1.
     n_slices : int
         At least 1.
+    image : ndarray, (Y, X), float32, optional
+        As for `random_surface`.
 
     Returns
     -------
@@ -51,7 +59,7 @@ def random_depth(rng: np.random.Generator, shape_yx: tuple[int, int], n_slices: 
     low, high = random_range(rng, n_slices)
     if high <= low:
         return np.full(shape_yx, low, np.float32)
-    depth = low + (high - low) * random_surface(rng, shape_yx)
+    depth = low + (high - low) * random_surface(rng, shape_yx, image)
     return np.asarray(np.clip(depth, low, high), np.float32)
 
 
@@ -73,7 +81,9 @@ def random_range(rng: np.random.Generator, n_slices: int) -> tuple[float, float]
     return float(low), float(min(low + span, last))
 
 
-def random_surface(rng: np.random.Generator, shape_yx: tuple[int, int]) -> FloatImage:
+def random_surface(
+    rng: np.random.Generator, shape_yx: tuple[int, int], image: FloatImage | None = None
+) -> FloatImage:
     """Draw a depth map of a random kind, or a mixture of two.
 
     Parameters
@@ -82,12 +92,17 @@ def random_surface(rng: np.random.Generator, shape_yx: tuple[int, int]) -> Float
         Where chance comes from.
     shape_yx : tuple of int
         Each at least 1.
+    image : ndarray, (Y, X), float32, optional
+        The picture that the depth is for: a fifth of the maps then follow its outlines, as the
+        depth of real scenes does.
 
     Returns
     -------
     ndarray, (Y, X), float32
         0 to 1, both of which occur unless there is only one pixel.
     """
+    if image is not None and rng.random() < _OUTLINE_SHARE:
+        return along_outlines(rng, image)
     relief = _one_surface(rng, shape_yx)
     mixture = rng.random()
     if mixture < 0.25:
@@ -99,6 +114,40 @@ def random_surface(rng: np.random.Generator, shape_yx: tuple[int, int]) -> Float
     elif mixture < 0.5:
         relief = _evened(relief)
     return to_unit_range(relief)
+
+
+def along_outlines(rng: np.random.Generator, image: FloatImage) -> FloatImage:
+    """Draw a depth map whose steps lie on the outlines of a picture.
+
+    The picture is cut into a few levels of grey; each connected patch gets a depth of its own,
+    over a tilted ground.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where chance comes from.
+    image : ndarray, (Y, X), float32
+        The picture.
+
+    Returns
+    -------
+    ndarray, (Y, X), float32
+        0 to 1.
+    """
+    smooth = ndimage.median_filter(image, size=int(rng.choice([3, 5, 7])), mode="nearest")
+    levels = int(rng.integers(2, 6))
+    borders = np.quantile(smooth, np.sort(rng.uniform(0.1, 0.9, levels - 1)))
+    grey = np.searchsorted(borders, smooth.ravel()).reshape(smooth.shape)
+    depth = np.zeros(image.shape, np.float32)
+    for level in range(levels):
+        patches, n_patches = ndimage.label(grey == level)
+        common = rng.uniform(0, 1)
+        own = rng.uniform(0, 1, n_patches + 1)
+        share = rng.choice([0.0, 0.3, 1.0])
+        heights = ((1 - share) * common + share * own).astype(np.float32)
+        depth = np.where(patches > 0, heights[patches], depth)
+    ground = to_unit_range(_plane(rng, (image.shape[0], image.shape[1])))
+    return to_unit_range(depth + np.float32(rng.choice([0, 0.3, 1.0])) * ground)
 
 
 def read_depth(path: str | Path, *, invalid: float | None = 0.0) -> FloatImage:
@@ -216,10 +265,27 @@ def draw_body(
     draw.polygon([(x, y) for x, y in outline.tolist()], fill=depth)
 
 
+def _wires(rng: np.random.Generator, shape_yx: tuple[int, int]) -> FloatImage:
+    """Thin bent wires, each at a depth of its own, in front of a plane or hills."""
+    ground = (_plane, _hills)[rng.integers(2)](rng, shape_yx)
+    canvas = Image.fromarray(to_unit_range(ground) * np.float32(rng.choice([0, 0.15, 0.5])))
+    draw = ImageDraw.Draw(canvas)
+    bend = rng.uniform(0, 0.5)
+    for _ in range(int(rng.integers(2, 20))):
+        turns = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, bend, 12))
+        steps = rng.uniform(0.03, 0.12) * max(shape_yx) * np.stack([np.cos(turns), np.sin(turns)])
+        places = rng.uniform(0, 1, 2) * shape_yx[::-1] + np.cumsum(steps.T, axis=0)
+        width_px = round(float(np.exp(rng.uniform(np.log(1), np.log(9)))))
+        points = [(x, y) for x, y in places.tolist()]
+        draw.line(points, fill=float(rng.uniform(0.1, 1)), width=width_px, joint="curve")
+    depth = np.array(canvas, np.float32)
+    return 1 - depth if rng.random() < 0.3 else depth
+
+
 def _rough(rng: np.random.Generator, shape_yx: tuple[int, int]) -> FloatImage:
     return power_noise(rng, shape_yx, rng.uniform(1.4, 2.2))
 
 
 _KINDS: tuple[Callable[[np.random.Generator, tuple[int, int]], FloatImage], ...]
-_KINDS = (_hills, _plane, _steps, _objects, _rough)
-_SHARES = (0.3, 0.15, 0.15, 0.28, 0.12)
+_KINDS = (_hills, _plane, _steps, _objects, _wires, _rough)
+_SHARES = (0.3, 0.15, 0.14, 0.23, 0.1, 0.08)

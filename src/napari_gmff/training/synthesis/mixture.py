@@ -44,7 +44,7 @@ KINDS = tuple(_GENERATORS)
 
 _PACKAGE = "napari_gmff.training.synthesis"
 
-_CLEAN_RECIPE = 0.45
+_CLEAN_RECIPE = 0.6
 """Share of the papers' recipe that stays exactly as the papers have it, without a camera."""
 
 

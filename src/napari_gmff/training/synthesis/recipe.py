@@ -139,14 +139,14 @@ def random_recipe(
     """
     check_count("n_slices", n_slices)
     shape_yx = checked_shape(shape_yx)
-    relief = random_surface(rng, shape_yx)
+    # The margin takes up the widest kernel, so that every blurred pixel is of real surroundings.
+    margin_px = n_slices - 1
+    image = images.crop(rng, grown(shape_yx, margin_px))
+    relief = random_surface(rng, shape_yx, image[inner_view(shape_yx, margin_px)])
     if rng.random() >= _FULL_RANGE_SHARE:
         low, high = random_range(rng, n_slices)
         # A depth in slices lies in the middle of its bin.
         relief = np.float32((low + 0.5) / n_slices) + np.float32((high - low) / n_slices) * relief
-    # The margin takes up the widest kernel, so that every blurred pixel is of real surroundings.
-    margin_px = n_slices - 1
-    image = images.crop(rng, grown(shape_yx, margin_px))
     return recipe_stack(image, np.clip(relief, 0, 1), n_slices, margin_px=margin_px)
 
 
