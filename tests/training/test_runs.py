@@ -14,6 +14,7 @@ from napari_gmff.training.run_folder import STEP_LOG, VALIDATION_LOG, RunFolder
 from napari_gmff.training.runs import continue_run, new_run
 from napari_gmff.training.synthesis import ImageSource, Mixture
 from napari_gmff.weights.resolve import resolve_weights
+from napari_gmff.weights.shipped_models import SHIPPED_NAME
 
 TINY = TrainConfig(
     steps=4,
@@ -207,7 +208,10 @@ def test_stacks_read_for_training_are_only_read(tmp_path):
 
 
 def test_half_precision_trains_and_keeps_weights_in_float32(tmp_path):
-    config = TINY.model_copy(update={"steps": 2, "precision": "bfloat16"})
+    # Trained weights: rounding moves the loss of random ones by as much as their noise does.
+    config = TINY.model_copy(
+        update={"steps": 2, "precision": "bfloat16", "init_from": SHIPPED_NAME}
+    )
     half = trainer(tmp_path / "half", config)
     half.run()
     full = trainer(tmp_path / "full", config.model_copy(update={"precision": "float32"}))
