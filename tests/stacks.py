@@ -28,6 +28,8 @@ class NeighbourEngine:
     score_kind = ScoreKind.LOG_ENERGY
     method = "sharpness that sees neighbours"
     references = ()
+    reach_px = None
+    notes = ()
     tile_px = 56
 
     def __init__(self, options: EngineOptions) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_gmff.engine_input import EngineInput, measure_input
+from napari_gmff.engine_input import EngineInput, iter_measure_input, measure_input, sampled_bytes
 from napari_gmff.engines.base import EngineOptions, FocusEngine
 from napari_gmff.engines.laplacian import LaplacianEnergy
 from napari_gmff.engines.registry import make_engine
@@ -235,3 +235,16 @@ def test_smoothing_lifts_the_authors_weights_on_photon_noise(shared_dir: Path):
     )
     assert raw < 0.62
     assert smoothed >= 0.92
+
+
+@pytest.mark.parametrize(
+    ("options", "n_planes"),
+    [({}, 6), ({"channel": 1}, 3), ({"z_range": "1:3", "channel": 0}, 2)],
+)
+def test_every_plane_that_decides_is_sampled_one_after_the_other(options, n_planes):
+    stack = FocusStack(da.asarray(noise(np.uint16, 0, 99, (1, 2, 3, 60, 70))), "stack")
+    params = validated(FuseParams, {"engine": "laplacian-energy", **options})
+    plan = make_plan(stack, params)
+    steps = iter_measure_input(stack, plan, params, LaplacianEnergy(), 0)
+    assert len(list(steps)) == n_planes
+    assert sampled_bytes(stack, plan) == 3 * 2 * n_planes * 60 * 70 * 2

@@ -2,28 +2,89 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_gmff import FusionResult, fuse
-from napari_gmff.errors import ParameterError, SourceError
+from napari_gmff import FusionResult, focus_curves, fuse
+from napari_gmff.engines.laplacian import LaplacianEnergy
+from napari_gmff.errors import FusionCancelled, ParameterError, SourceError
+from napari_gmff.scores import ReadSlice
+from napari_gmff.window_reader import WindowReader
+from napari_gmff.windows import Box
 from tests.stacks import (
     NEIGHBOURS,
     SMALL_BLOCKS,
+    NeighbourEngine,
     random_weights,
     registered,
     stack_of,
     textured,
 )
 
+KEEPS = "test-keeps"
+ERROR = np.float32(1e-6)
+
+
+class KeepingEngine(NeighbourEngine):
+    """Keeps windows, and scores parts of them with a rounding error."""
+
+    name = KEEPS
+
+    def keep_window(self, n_slices: int, shape_yx: tuple[int, int]) -> Any:
+        return KeptEnergies(self, n_slices, shape_yx)
+
+
+class KeptEnergies:
+    """Scores of a whole window."""
+
+    def __init__(self, engine: KeepingEngine, n_slices: int, shape_yx: tuple[int, int]) -> None:
+        self._engine = engine
+        self._scores = np.empty((n_slices, *shape_yx), np.float32)
+        self.is_open = True
+
+    def prepare(self, read_slice: ReadSlice) -> Iterator[None]:
+        n_slices, *shape = self._scores.shape
+        for item in self._engine.iter_scores(read_slice, n_slices, tuple(shape)):
+            if item is None:
+                yield
+            else:
+                self._scores[(item.slice_index, *item.tile.slices)] = item.scores
+
+    def scores(self, part: Box) -> np.ndarray:
+        assert self.is_open
+        error = ERROR * np.arange(len(self._scores), dtype=np.float32)
+        return self._scores[(slice(None), *part.slices)] + error[:, None, None]
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+@pytest.fixture
+def n_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Count the slices that an engine looks at, in the list's only entry."""
+    count = [0]
+    read = WindowReader.engine_slice
+
+    def counting(self: WindowReader, position: int) -> np.ndarray:
+        count[0] += 1
+        return read(self, position)
+
+    monkeypatch.setattr(WindowReader, "engine_slice", counting)
+    yield count
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _neighbour_engine() -> Iterator[None]:
-    with registered(NEIGHBOURS, "tests.stacks:NeighbourEngine"):
+    with (
+        registered(NEIGHBOURS, "tests.stacks:NeighbourEngine"),
+        registered(KEEPS, f"{__name__}:KeepingEngine"),
+    ):
         yield
 
 
@@ -41,7 +102,7 @@ def assert_agrees(result: FusionResult, n_pixels: int = 25) -> None:
         assert numbers[int(np.argmax(curve))] == index[t, y, x]
 
 
-@pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS])
+@pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS, KEEPS])
 def test_the_highest_score_is_that_of_the_chosen_slice(engine: str) -> None:
     with fuse(stack_of(textured((4, 300, 210))), engine=engine, **SMALL_BLOCKS) as result:
         assert_agrees(result)
@@ -71,8 +132,142 @@ def test_curves_of_some_slices_have_their_length() -> None:
 
 def test_curves_of_the_network_agree(tmp_path: Path) -> None:
     options = {"weights": str(random_weights(tmp_path)), "device": "cpu", **SMALL_BLOCKS}
-    with fuse(stack_of(textured((2, 100, 150))), **options) as result:
-        assert_agrees(result, 8)
+    with fuse(stack_of(textured((2, 2, 100, 150)), "TZYX"), **options) as result:
+        assert_agrees(result, 12)
+
+
+@pytest.mark.parametrize("sigma_px", [0.0, 2.4])
+def test_an_engine_that_looks_near_is_shown_no_more_than_that(
+    n_read: list[int], monkeypatch: pytest.MonkeyPatch, sigma_px: float
+) -> None:
+    stack = stack_of(textured((3, 330, 350)))
+    pixels = [(0, 0), (31, 32), (150, 200), (329, 349), (200, 95), (95, 96)]
+    options = {"engine": "laplacian-energy", "input_sigma_px": sigma_px, "block_px": 256}
+    shapes = []
+    plane = WindowReader.engine_slice
+    with fuse(stack, **options) as result, fuse(stack, **options) as again:
+        monkeypatch.setattr(LaplacianEnergy, "reach_px", None)
+        whole = [again.focus_curve(y, x) for y, x in pixels]
+        monkeypatch.undo()
+        monkeypatch.setattr(
+            WindowReader,
+            "engine_slice",
+            lambda self, k: shapes.append(plane(self, k).shape) or plane(self, k),
+        )
+        for (y, x), expected in zip(pixels, whole, strict=True):
+            np.testing.assert_array_equal(result.focus_curve(y, x), expected)
+    assert max(max(shape) for shape in shapes) <= 32 + 2 * (13 + 10)
+
+
+def test_only_the_first_pixel_of_a_kept_window_reads(n_read: list[int]) -> None:
+    with fuse(stack_of(textured((3, 250, 250))), engine=KEEPS, **SMALL_BLOCKS) as result:
+        n_read[0] = 0
+        for y, x in ((0, 0), (90, 90), (5, 60), (0, 95)):
+            result.focus_curve(y, x)
+        assert n_read == [3]
+        result.focus_curve(0, 96)
+        assert n_read == [6]
+
+
+def test_a_result_of_a_kept_window_is_right_at_its_edges() -> None:
+    stack = stack_of(textured((4, 250, 250)))
+    with (
+        fuse(stack, engine=KEEPS, **SMALL_BLOCKS) as kept,
+        fuse(stack, engine=NEIGHBOURS, **SMALL_BLOCKS) as run,
+    ):
+        for y, x in ((95, 95), (96, 96), (249, 0), (127, 249)):
+            np.testing.assert_allclose(
+                kept.focus_curve(y, x), run.focus_curve(y, x), atol=4 * ERROR, rtol=0
+            )
+
+
+def test_rounding_never_decides_against_the_chosen_slice() -> None:
+    same = np.repeat(textured((1, 60, 60)), 4, axis=0)
+    with fuse(stack_of(same), engine=KEEPS) as result:
+        assert (result.focus_index.compute() == 0).all()
+        curve = result.focus_curve(30, 30)
+        assert (curve == curve[0]).all(), "the rounding error of a part is in the curve"
+
+
+def test_a_curve_can_be_stopped_and_taken_up_again(n_read: list[int]) -> None:
+    with fuse(stack_of(textured((6, 60, 60))), engine=KEEPS) as result:
+        n_read[0] = 0
+        assert result.curves is not None
+        with pytest.raises(FusionCancelled):
+            result.curves.at(5, 5, should_stop=lambda: n_read[0] >= 4)
+        assert n_read == [4]
+        curve = result.curves.at(5, 5)
+        assert n_read == [6]
+        assert int(np.argmax(curve)) == result.focus_index.compute()[5, 5]
+
+
+@pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS])
+def test_a_curve_can_be_stopped_whatever_the_engine(engine: str) -> None:
+    with fuse(stack_of(textured((3, 60, 60))), engine=engine) as result:
+        assert result.curves is not None
+        with pytest.raises(FusionCancelled):
+            result.curves.at(5, 5, should_stop=lambda: True)
+
+
+def test_what_is_remembered_is_limited(n_read: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    with fuse(stack_of(textured((3, 60, 120))), engine="laplacian-energy") as result:
+        n_read[0] = 0
+        for x in (5, 100, 5, 100):
+            result.focus_curve(5, x)
+        assert n_read == [6]
+        monkeypatch.setattr(focus_curves, "CACHE_BYTES", 1)
+        for x in (50, 5, 100):
+            result.focus_curve(5, x)
+        assert n_read == [15]
+
+
+def test_closing_never_waits_for_a_curve(n_read: list[int]) -> None:
+    stack = stack_of(textured((3, 60, 60)))
+    result = fuse(stack, engine=KEEPS)
+    assert result.curves is not None
+    arrived, may_go = threading.Event(), threading.Event()
+
+    def waits() -> bool:
+        arrived.set()
+        assert may_go.wait(20)
+        return False
+
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            result.curves.at(5, 5, should_stop=waits)
+        except FusionCancelled as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert arrived.wait(20)
+    result.close()
+    may_go.set()
+    thread.join(20)
+    assert len(errors) == 1
+    n_read[0] = 0
+    result.curves.at(5, 5)
+    assert n_read == [3], "what was computed before the close was remembered"
+
+
+def test_a_window_that_cannot_be_read_is_not_kept(n_read: list[int]) -> None:
+    stack = stack_of(textured((3, 60, 60)))
+    with fuse(stack, engine=KEEPS) as result:
+        assert result.curves is not None
+        n_read[0] = 0
+
+        def fails() -> bool:
+            if n_read[0] == 2:
+                raise SourceError("gone")
+            return False
+
+        with pytest.raises(SourceError):
+            result.curves.at(5, 5, should_stop=fails)
+        n_read[0] = 0
+        assert int(np.argmax(result.focus_curve(5, 5))) == result.focus_index.compute()[5, 5]
+        assert n_read == [3]
 
 
 def test_a_pixel_that_is_not_finite_has_no_score() -> None:

@@ -200,8 +200,7 @@ def test_scratch_files_of_an_engine_go_when_the_run_is_stopped(temporary: Path) 
     globals()["Scratching"] = Scratching
     with registered("scratching", f"{__name__}:Scratching"):
         run = iter_fuse(stack_of(textured((3, 40, 40))), engine="scratching")
-        kept = [next(run) for _ in range(5)]
-        assert until(kept[-1], "fuse", 0)
+        next(progress for progress in run if until(progress, "fuse", 1))
         assert list(temporary.glob("scratch-*"))
         run.close()
     assert list(temporary.iterdir()) == []

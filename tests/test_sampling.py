@@ -9,6 +9,7 @@ import napari_gmff
 from napari_gmff.sampling import (
     CLEAN_NOISE,
     PATCH_PX,
+    decoded_bytes,
     looks_ordered,
     luminance,
     noise_level,
@@ -18,6 +19,7 @@ from napari_gmff.sampling import (
     smoothing_for,
 )
 from napari_gmff.scenes import fluorescence_scene, relief_scene
+from napari_gmff.windows import Box
 
 PHOTOGRAPHS = ("camera", "astronaut", "coffee", "moon", "brick", "grass", "gravel", "page", "coins")
 
@@ -194,3 +196,19 @@ def test_shuffled_slices_are_recognised(n_slices):
 def test_few_slices_count_as_ordered_and_equal_ones_do_not():
     assert looks_ordered(samples_of(np.zeros((4, 48, 48), np.uint8))) is True
     assert looks_ordered(samples_of(np.zeros((8, 48, 48), np.uint8))) is False
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "expected_px"),
+    [
+        ((1, 1, 3, 400, 300), (1, 1, 1, 400, 300), 400 * 300),
+        ((1, 1, 3, 400, 300), (1, 1, 3, 400, 300), 3 * 400 * 300),
+        ((1, 1, 3, 400, 300), (1, 1, 1, 100, 100), 200 * 200),
+        ((1, 1, 3, 400, 300, 3), (1, 1, 1, 400, 300, 3), 400 * 300 * 3),
+        ((2, 2, 3, 400, 300), (1, 2, 1, 50, 300), 2 * 200 * 300),
+    ],
+)
+def test_what_has_to_be_decoded_are_whole_chunks_each_once(shape, chunks, expected_px):
+    boxes = [Box(90, 101, 0, 100), Box(0, 5, 100, 150), Box(150, 200, 120, 121)]
+    data = da.zeros(shape, dtype="uint16", chunks=chunks)
+    assert decoded_bytes(data, boxes) == 2 * expected_px

@@ -13,16 +13,19 @@ from scipy import ndimage
 
 from napari_gmff.sampling import (
     Samples,
+    decoded_bytes,
+    iter_samples,
     looks_ordered,
     luminance,
     noise_level,
+    patch_boxes,
     percentile_range,
-    read_samples,
     smoothing_for,
 )
+from napari_gmff.steps import outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
 
@@ -88,6 +91,11 @@ class EngineInput:
     ordered: bool
     constant_slices: tuple[int, ...]
 
+    @property
+    def reach_px(self) -> int:
+        """How far the smoothing looks, as scipy cuts its Gaussian off."""
+        return int(4 * self.sigma_px + 0.5)
+
     def make(self, planes: list[NDArray[np.generic]]) -> NDArray[np.float32]:
         """Make the engine's slice from one plane per scale.
 
@@ -118,7 +126,23 @@ class EngineInput:
 def measure_input(
     stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: FocusEngine, time: int
 ) -> EngineInput:
+    """Measure one time point at once; see `iter_measure_input`."""
+    return outcome_of(iter_measure_input(stack, plan, params, engine, time))
+
+
+def iter_measure_input(
+    stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: FocusEngine, time: int
+) -> Generator[None, None, EngineInput]:
     """Measure one time point on samples at fixed positions of the whole image.
+
+    Yields
+    ------
+    None
+        After each plane that was read: once for each focus channel and slice.
+
+    Returns
+    -------
+    EngineInput
 
     Raises
     ------
@@ -126,12 +150,11 @@ def measure_input(
         If a plane cannot be read.
     """
     first, last = plan.slices[0], plan.slices[-1]
-    samples = [
-        read_samples(
-            stack.data[time, channel, first : last + 1], _namer(stack.name, channel, first)
-        )
-        for channel in plan.focus_channels
-    ]
+    samples = []
+    for channel in plan.focus_channels:
+        planes = stack.data[time, channel, first : last + 1]
+        one = yield from iter_samples(planes, _namer(stack.name, channel, first))
+        samples.append(one)
     scales = _scales(samples, stack.dtype, plan, params, engine)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
     return EngineInput(
@@ -140,6 +163,12 @@ def measure_input(
         ordered=looks_ordered(np.sum(samples, axis=0, dtype=np.float32)),
         constant_slices=_constant_slices(samples),
     )
+
+
+def sampled_bytes(stack: FocusStack, plan: FusionPlan) -> int:
+    """Return what has to be decoded to measure one time point, in bytes."""
+    boxes = patch_boxes((len(plan.slices), *stack.shape_yx))
+    return decoded_bytes(stack.data, boxes) * len(plan.slices) * len(plan.focus_channels)
 
 
 def _sigma_px(noise: float, params: FuseParams, engine: FocusEngine) -> float:

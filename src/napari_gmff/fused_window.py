@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gmff.selection import Selection, SliceSelector, gather, refined_depth
+from napari_gmff.selection import Selection, SliceSelector, as_channels, gather, refined_depth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,9 +71,9 @@ def fuse_window(
     blocks = maps.blocks(within)
     position = blocks.pop("position")
     fused, projection = yield from _copy_pixels(reader, position, within, "max_projection" in specs)
-    blocks["fused"] = _as_channels(fused)
+    blocks["fused"] = as_channels(fused)
     if projection is not None:
-        blocks["max_projection"] = _as_channels(projection)
+        blocks["max_projection"] = as_channels(projection)
     for name, block in blocks.items():
         if name in specs and "c" not in specs[name].axes and block.ndim == 3:
             blocks[name] = block[0]
@@ -170,11 +170,3 @@ def _copy_pixels(
         yield None
     assert fused is not None
     return fused, projection
-
-
-def _as_channels(planes: NDArray[Any]) -> NDArray[Any]:
-    """Turn (C, h, w, S) into (C * S, h, w): in a result, colour samples are channels."""
-    if planes.ndim == 3:
-        return planes
-    c, h, w, s = planes.shape
-    return planes.transpose(0, 3, 1, 2).reshape(c * s, h, w)

@@ -6,7 +6,8 @@ are square patches at full resolution, at positions that follow from the image's
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_gmff.failures import reading
+from napari_gmff.steps import outcome_of
 from napari_gmff.windows import Box
 
 if TYPE_CHECKING:
@@ -68,6 +70,13 @@ def _patch_starts(size_px: int, per_axis: int) -> list[int]:
 
 
 def read_samples(planes: da.Array, name_of: Callable[[int], str] = "slice {}".format) -> Samples:
+    """Read the sample patches of one channel and time point at once; see `iter_samples`."""
+    return outcome_of(iter_samples(planes, name_of))
+
+
+def iter_samples(
+    planes: da.Array, name_of: Callable[[int], str] = "slice {}".format
+) -> Generator[None, None, Samples]:
     """Read the sample patches of one channel and time point.
 
     Parameters
@@ -76,6 +85,11 @@ def read_samples(planes: da.Array, name_of: Callable[[int], str] = "slice {}".fo
         Lazy slices; colour samples become luminance.
     name_of : callable
         Names a slice in an error, given its position.
+
+    Yields
+    ------
+    None
+        After each slice, so that a run can be stopped there.
 
     Returns
     -------
@@ -87,18 +101,56 @@ def read_samples(planes: da.Array, name_of: Callable[[int], str] = "slice {}".fo
     SourceError
         If a slice cannot be read.
     """
-    import dask
-
     boxes = patch_boxes(planes.shape[:3])
+    rows = _covered((box.y0, box.y1) for box in boxes)
+    columns = _covered((box.x0, box.x1) for box in boxes)
+    corners = [(np.searchsorted(rows, box.y0), np.searchsorted(columns, box.x0)) for box in boxes]
+    height, width = boxes[0].shape
     result = []
     for k in range(planes.shape[0]):
-        # One slice at a time: a plane-wise source decodes it once and may then forget it.
+        # One slice at a time: a plane-wise source decodes it once and may then forget it. Of a
+        # slice all patches at once: dask takes a millisecond for each piece it is asked for.
         with reading(name_of(k)):
-            patches = dask.compute([planes[k][box.slices] for box in boxes])[0]
+            grid = np.asarray(planes[k][rows][:, columns].compute())
+        patches = (grid[y : y + height, x : x + width] for y, x in corners)
         result.append(np.stack([luminance(patch) for patch in patches]))
+        yield
     samples = np.stack(result)
     samples[~np.isfinite(samples)] = np.nan
     return samples
+
+
+def _covered(spans: Iterable[tuple[int, int]]) -> NDArray[np.intp]:
+    """Return all numbers that lie in some span, each once and rising."""
+    return np.unique(np.concatenate([np.arange(*span) for span in spans]))
+
+
+def decoded_bytes(data: da.Array, boxes: Iterable[Box]) -> int:
+    """Return what has to be decoded to read parts of one slice, in bytes.
+
+    Parameters
+    ----------
+    data : dask.array.Array, (T, C, Z, Y, X) or (T, C, Z, Y, X, S)
+        A chunk is decoded whole, with the slices that it holds besides.
+    boxes : iterable of Box
+        Parts; a chunk that several meet is decoded once.
+    """
+    boxes = list(boxes)
+    rows = _met_px(data.chunks[3], ((box.y0, box.y1) for box in boxes))
+    columns = _met_px(data.chunks[4], ((box.x0, box.x1) for box in boxes))
+    beside = math.prod(max(data.chunks[axis]) for axis in (0, 1, 2))
+    n_samples = data.shape[5] if data.ndim == 6 else 1
+    return int(rows * columns * beside * n_samples * data.dtype.itemsize)
+
+
+def _met_px(lengths: tuple[int, ...], spans: Iterable[tuple[int, int]]) -> int:
+    """Return the total length of the chunks of one axis that some span meets."""
+    ends = np.cumsum(lengths)
+    met: set[int] = set()
+    for start, stop in spans:
+        first, last = np.searchsorted(ends, (start, stop - 1), side="right")
+        met.update(range(int(first), int(last) + 1))
+    return sum(lengths[number] for number in met)
 
 
 def luminance(plane: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -189,7 +189,7 @@ def _tent_vertex(
 
 
 def gather(
-    planes: NDArray[Any], position: NDArray[np.int32], slice_position: int, out: NDArray[Any]
+    planes: NDArray[Any], position: NDArray[np.integer[Any]], slice_position: int, out: NDArray[Any]
 ) -> None:
     """Copy, bit for bit, the pixels that come from one slice.
 
@@ -206,3 +206,14 @@ def gather(
     """
     chosen = position == slice_position
     out[:, chosen] = planes[:, chosen]
+
+
+def as_channels(planes: NDArray[Any]) -> NDArray[Any]:
+    """Turn (C, h, w, S) into (C * S, h, w): in a result, colour samples are channels.
+
+    Planes without samples, (C, h, w), are returned as they are.
+    """
+    if planes.ndim == 3:
+        return planes
+    c, h, w, s = planes.shape
+    return planes.transpose(0, 3, 1, 2).reshape(c * s, h, w)

@@ -8,6 +8,9 @@ from napari_gmff.engines import stackmff
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.stackmff import StackMFFV4Engine, padded_plane, padded_shape
 from napari_gmff.errors import DeviceError, WeightsError
+from napari_gmff.network.evaluator import StackMFFV4Evaluator
+from napari_gmff.network.fine_tiles import FineTiles
+from napari_gmff.network.memory_ladder import Rung
 from napari_gmff.scores import ScoreKind
 from napari_gmff.weights.model_folder import restate_card
 from napari_gmff.windows import Box
@@ -177,6 +180,27 @@ def test_run_stopped_half_way_leaves_no_scratch_file(random_weights, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+def test_parts_of_a_kept_window_are_scored_as_in_a_run(engine):
+    stack = random_stack(3, 150, 200)
+    expected = scores_of(engine, stack)
+    kept = engine.keep_window(3, (150, 200))
+    assert [None, None, None] == list(kept.prepare(lambda k: stack[k]))
+    for part in (Box(0, 32, 0, 32), Box(70, 71, 130, 131), Box(118, 150, 100, 200)):
+        assert_agree(kept.scores(part), expected[(slice(None), *part.slices)])
+    kept.close()
+
+
+def test_a_kept_window_leaves_no_scratch_file(random_weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    engine = StackMFFV4Engine(EngineOptions(weights=str(random_weights), memory_limit_mb=0))
+    stack = random_stack(2, 128, 128)
+    kept = engine.keep_window(2, (128, 128))
+    next(kept.prepare(lambda k: stack[k]))
+    assert list(tmp_path.iterdir()) != []
+    kept.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_engine_declares_logits_and_says_what_it_ran_with(engine):
     assert engine.score_kind is ScoreKind.LOGITS
     described = engine.describe()
@@ -233,3 +257,29 @@ def test_missing_device_is_named(random_weights, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceError, match="cuda"):
         StackMFFV4Engine(EngineOptions(weights=str(random_weights), device="cuda"))
+
+
+def test_lack_of_memory_on_a_gpu_is_told_and_the_cpu_that_took_over_is_named(engine, monkeypatch):
+    """The ladder itself is tested in tests/network; here the GPU is a CPU that is told to fail."""
+    stack = random_stack(2, 128, 128)
+    expected = scores_of(engine, stack)
+    gpu, cpu = torch.device("cpu:0"), torch.device("cpu")
+    rungs = [Rung(gpu), Rung(cpu, words="on the CPU, which takes longer")]
+    evaluator = StackMFFV4Evaluator(random_model(5), gpu, rungs)
+    refine = FineTiles._refine
+
+    def small(tiles: FineTiles, features: torch.Tensor) -> None:
+        if tiles.rung.device == gpu:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        refine(tiles, features)
+
+    monkeypatch.setattr(FineTiles, "_refine", small)
+    monkeypatch.setattr(engine, "_evaluator", evaluator)
+    monkeypatch.setattr(engine, "_device", gpu)
+    assert list(engine.notes) == []
+    assert engine.describe()["device"] == "cpu:0"
+    assert_agree(scores_of(engine, stack), expected)
+    assert list(engine.notes) == [
+        "cpu:0 ran out of memory; continued on the CPU, which takes longer"
+    ]
+    assert engine.describe()["device"] == "cpu:0, then cpu"

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_gmff.network import evaluator as evaluator_module
+from napari_gmff.network import fine_tiles, strips
 from napari_gmff.network.coarse_maps import MapsInFile, coarse_maps
-from napari_gmff.network.evaluator import QUARTER_CHANNELS, StackMFFV4Evaluator, fine_tile_px
+from napari_gmff.network.evaluator import QUARTER_CHANNELS, StackMFFV4Evaluator
+from napari_gmff.network.fine_tiles import fine_tile_px, n_tile_steps
 from napari_gmff.windows import Box
 from tests.network.helpers import CPU, assert_agree, evaluated_logits, plain_logits, random_stack
 
@@ -29,13 +30,24 @@ def test_any_fine_tile_size_gives_the_plain_result(model, stack, expected, tile_
 
 
 def test_short_strips_give_the_plain_result(model, stack, expected, monkeypatch):
-    monkeypatch.setattr(evaluator_module, "_STRIP_FLOATS", 1)
+    monkeypatch.setattr(strips, "STRIP_FLOATS", 1)
     assert_agree(evaluated_logits(model, stack, tile_px=128), expected)
 
 
 def test_exchange_in_small_chunks_gives_the_plain_result(model, stack, expected, monkeypatch):
-    monkeypatch.setattr(evaluator_module, "_EXCHANGE_SCORES", 40_001)
+    monkeypatch.setattr(fine_tiles, "_EXCHANGE_SCORES", 40_001)
     assert_agree(evaluated_logits(model, stack), expected)
+
+
+def test_a_long_exchange_can_be_stopped_between_its_chunks(model, stack, monkeypatch):
+    monkeypatch.setattr(fine_tiles, "_EXCHANGE_SCORES", 40_001)
+    with coarse_maps((3, 64, 96, QUARTER_CHANNELS), 64) as maps:
+        items = list(
+            StackMFFV4Evaluator(model, CPU).iter_scores(stack.__getitem__, 3, SHAPE[1:], maps)
+        )
+    # One tile of 64 x 96 cells, of which 1111 exchange at once (4 heads, 3 x 3 slices).
+    assert len(items) == 3 + 3 * 3 + 2 * 6
+    assert n_tile_steps(3, Box(0, 256, 0, 384), SHAPE[1:]) == 3 * 3 + 2 * 6
 
 
 def test_many_slices_give_the_plain_result(model):

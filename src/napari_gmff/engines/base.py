@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from napari_gmff.windows import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -63,6 +63,8 @@ class FocusEngine(Protocol):
         What scores the focus, in words that fit "scored with ..." in a methods section.
     references : tuple of str
         Papers to cite for it.
+    reach_px : int or None
+        How far from a pixel its score looks; None for the whole window.
     """
 
     name: ClassVar[str]
@@ -70,6 +72,7 @@ class FocusEngine(Protocol):
     score_kind: ClassVar[ScoreKind]
     method: ClassVar[str]
     references: ClassVar[tuple[str, ...]]
+    reach_px: ClassVar[int | None]
 
     def input_rule(self, dtype: np.dtype[np.generic]) -> RangeRule:
         """Tell which intensities this engine wants to see as 0 and 1."""
@@ -108,8 +111,41 @@ class FocusEngine(Protocol):
             `within`). None marks a step of work without scores; a run can stop at any item.
         """
 
+    @staticmethod
+    def work_ns(n_slices: int, shape_yx: tuple[int, int]) -> float:
+        """Return how much work a window is, for estimates.
+
+        In nanoseconds of one core of the machine that the engine was first timed on. What it is
+        elsewhere is measured there, so only the ratio between windows counts.
+        """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What came up while scoring that the user should know, in words; grows as it does."""
+
     def describe(self) -> Mapping[str, object]:
         """Return what provenance needs: weights with sha256, device ... JSON-ready."""
+
+
+class KeptWindow(Protocol):
+    """A window whose costly part is done once, so that scores of small parts come quickly."""
+
+    def prepare(self, read_slice: ReadSlice) -> Iterator[None]:
+        """Do the costly part, slice by slice; it can be interrupted and taken up at any item."""
+
+    def scores(self, part: Box) -> NDArray[np.float32]:
+        """Return the scores (N, h, w) of a part, in window pixels, once it is prepared."""
+
+    def close(self) -> None:
+        """Give back memory and scratch files."""
+
+
+@runtime_checkable
+class KeepsWindows(Protocol):
+    """What an engine may offer that looks at whole windows; focus curves then come quickly."""
+
+    def keep_window(self, n_slices: int, shape_yx: tuple[int, int]) -> KeptWindow:
+        """Make room for a window; see `FocusEngine.iter_scores` for the parameters."""
 
 
 def whole(shape_yx: tuple[int, int]) -> Box:

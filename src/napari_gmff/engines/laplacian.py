@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WINDOW_SIGMA_PX = 3.0
 """Small enough to follow edges, large enough to average noise."""
 
+_TRUNCATE = 4.0
+"""Where the Gaussian window ends, in sigmas."""
+
 ENERGY_FLOOR = 1e-12
 """Added before the logarithm: about the rounding noise of float32, far below any camera's."""
 
@@ -44,6 +47,11 @@ class LaplacianEnergy:
         'shape-from-focus". Pattern Recognition 46(5):1415-1432, 2013.',
     )
 
+    # One pixel for the Laplacian itself, as scipy rounds the rest.
+    reach_px: ClassVar[int | None] = 1 + int(_TRUNCATE * WINDOW_SIGMA_PX + 0.5)
+
+    notes: tuple[str, ...] = ()
+
     def __init__(self, options: EngineOptions | None = None) -> None:
         del options  # nothing to choose
 
@@ -61,6 +69,11 @@ class LaplacianEnergy:
         del shape_yx
         return n_slices
 
+    @staticmethod
+    def work_ns(n_slices: int, shape_yx: tuple[int, int]) -> float:
+        """Count the same for each pixel and slice."""
+        return 43.0 * n_slices * shape_yx[0] * shape_yx[1]
+
     def iter_scores(
         self,
         read_slice: ReadSlice,
@@ -73,7 +86,9 @@ class LaplacianEnergy:
         del within
         for k in range(n_slices):
             energy = ndimage.laplace(read_slice(k), mode="reflect") ** 2
-            energy = ndimage.gaussian_filter(energy, WINDOW_SIGMA_PX, mode="reflect")
+            energy = ndimage.gaussian_filter(
+                energy, WINDOW_SIGMA_PX, mode="reflect", truncate=_TRUNCATE
+            )
             scores = np.log(np.maximum(energy, 0) + np.float32(ENERGY_FLOOR))
             yield TileScores(k, whole(shape_yx), scores)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import ParameterError
 
@@ -21,6 +21,11 @@ def engine_names() -> list[str]:
     return sorted(_ENGINES)
 
 
+def engine_titles() -> dict[str, str]:
+    """Return one line for each engine, by name; imports all of them, torch included."""
+    return {name: str(_engine_class(name).title) for name in engine_names()}
+
+
 def make_engine(name: str, options: EngineOptions) -> FocusEngine:
     """Make an engine by name.
 
@@ -31,10 +36,13 @@ def make_engine(name: str, options: EngineOptions) -> FocusEngine:
     WeightsError, DeviceError
         If the engine's weights or processor are not to be had.
     """
-    try:
-        module, _, attribute = _ENGINES[name].partition(":")
-    except KeyError:
+    if name not in _ENGINES:
         known = ", ".join(engine_names())
-        raise ParameterError(f"engine: must be one of {known}, got {name!r}") from None
-    engine: FocusEngine = getattr(import_module(module), attribute)(options)
+        raise ParameterError(f"engine: must be one of {known}, got {name!r}")
+    engine: FocusEngine = _engine_class(name)(options)
     return engine
+
+
+def _engine_class(name: str) -> Any:
+    module, _, attribute = _ENGINES[name].partition(":")
+    return getattr(import_module(module), attribute)

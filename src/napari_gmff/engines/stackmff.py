@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
@@ -12,7 +14,9 @@ from napari_gmff.errors import DeviceError
 from napari_gmff.network.checkpoint import load_model
 from napari_gmff.network.coarse_maps import coarse_maps
 from napari_gmff.network.devices import pick_device, torch_scope
-from napari_gmff.network.evaluator import QUARTER_CHANNELS, StackMFFV4Evaluator, fine_tile_px
+from napari_gmff.network.evaluator import QUARTER_CHANNELS, StackMFFV4Evaluator
+from napari_gmff.network.fine_tiles import fine_tile_px, grown_tile, n_tile_steps
+from napari_gmff.network.memory_ladder import is_lack_of_memory
 from napari_gmff.network.stackmff_v4 import ARCHITECTURE, SIZE_MULTIPLE_PX
 from napari_gmff.scores import ReadSlice, ScoreKind, TileScores
 from napari_gmff.weights.resolve import resolve_weights
@@ -25,6 +29,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_WEIGHTS = SHIPPED_NAME
+
+KEPT_TILE_PX = 32
+"""Side of the fine tiles of a kept window: hardly more than their halo, and so quick."""
+
+_Item = TypeVar("_Item")
 
 _OUTLIER_LIMITS = (-1.0, 2.0)
 """A pixel far outside the input range would upset the network's means over the whole window."""
@@ -41,6 +50,7 @@ class StackMFFV4Engine:
         'Xie X, et al. "Generative Multi-Focus Image Fusion" (StackMFF V4). '
         "arXiv:2512.21495, 2025.",
     )
+    reach_px: ClassVar[int | None] = None
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
@@ -58,11 +68,19 @@ class StackMFFV4Engine:
         return self._card.input_smoothing
 
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
-        """One coarse step and, for each fine tile, three steps for each slice."""
-        fine_tiles = tiles(padded_shape(shape_yx), fine_tile_px(n_slices))
-        image = whole(shape_yx)
-        n_tiles = sum(tile.intersection(image) is not None for tile in fine_tiles)
-        return n_slices * (1 + 3 * n_tiles)
+        """One step for each slice's coarse map, and those of the fine tiles."""
+        padded = padded_shape(shape_yx)
+        fine_tiles = _fine_tiles(n_slices, shape_yx)
+        return n_slices + sum(n_tile_steps(n_slices, tile, padded) for tile in fine_tiles)
+
+    @staticmethod
+    def work_ns(n_slices: int, shape_yx: tuple[int, int]) -> float:
+        """Coarse maps for each slice, then fine tiles with their halo and the exchange in them."""
+        height, width = padded_shape(shape_yx)
+        coarse = 115.0 * height * width
+        for_each_pixel = 280.0 + 1.8 * n_slices
+        grown = [grown_tile(tile, (height, width)) for tile in _fine_tiles(n_slices, shape_yx)]
+        return n_slices * (coarse + for_each_pixel * sum(math.prod(one.shape) for one in grown))
 
     def iter_scores(
         self,
@@ -83,27 +101,37 @@ class StackMFFV4Engine:
         map_shape = (n_slices, padded[0] // 4, padded[1] // 4, QUARTER_CHANNELS)
         with coarse_maps(map_shape, self._options.memory_limit_mb) as coarse:
             items = self._evaluator.iter_scores(
-                lambda k: padded_plane(np.clip(read_slice(k), *_OUTLIER_LIMITS), padded),
+                _padded_reader(read_slice, padded),
                 n_slices,
                 padded,
                 coarse,
                 within=within or whole(shape_yx),
             )
-            while True:
-                # Settings are the process's, so they must not outlive a step: between two
-                # items other code runs, a napari window for example.
-                try:
-                    with torch_scope(self._options.threads):
-                        item = next(items)
-                except StopIteration:
-                    return
-                except MemoryError as error:
-                    raise DeviceError(f"{self._device}: out of memory ({error})") from error
-                except RuntimeError as error:
-                    if "out of memory" in str(error) or "can't allocate" in str(error):
-                        raise DeviceError(f"{self._device}: out of memory ({error})") from error
-                    raise
+            for item in self._guarded(items):
                 yield self._cooled(_within_image(item, shape_yx))
+
+    def keep_window(self, n_slices: int, shape_yx: tuple[int, int]) -> StackMFFV4Window:
+        """Make room for a window whose coarse maps are kept; see `KeepsWindows`."""
+        return StackMFFV4Window(self, n_slices, shape_yx)
+
+    def _guarded(self, items: Iterator[_Item]) -> Iterator[_Item]:
+        """Pass on steps of the evaluator, each with torch's settings as they must be.
+
+        Settings are the process's, so they must not outlive a step: between two items other code
+        runs, a napari window for example.
+        """
+        while True:
+            try:
+                with torch_scope(self._options.threads):
+                    item = next(items)
+            except StopIteration:
+                return
+            except (MemoryError, RuntimeError) as error:
+                if is_lack_of_memory(error):
+                    device = self._evaluator.device
+                    raise DeviceError(f"{device}: out of memory ({error})") from error
+                raise
+            yield item
 
     def _cooled(self, item: TileScores | None) -> TileScores | None:
         """Divide logits by the temperature of the weights."""
@@ -112,9 +140,14 @@ class StackMFFV4Engine:
         scores = item.scores * np.float32(1 / self._card.temperature)
         return replace(item, scores=scores)
 
+    @property
+    def notes(self) -> list[str]:
+        """How scoring went on after the GPU's memory had run out."""
+        return self._evaluator.notes
+
     def describe(self) -> Mapping[str, object]:
         """Name weights and device."""
-        card = self._card
+        card, last = self._card, self._evaluator.device
         return {
             "weights": {
                 "name": card.name,
@@ -125,8 +158,68 @@ class StackMFFV4Engine:
                 "license": card.license,
                 "source": card.source,
             },
-            "device": str(self._device),
+            "device": str(last) if last == self._device else f"{self._device}, then {last}",
         }
+
+
+class StackMFFV4Window:
+    """The coarse maps of a window, from which small parts are scored; see `KeptWindow`.
+
+    Parameters
+    ----------
+    engine : StackMFFV4Engine
+        Scores the parts.
+    n_slices, shape_yx
+        As for `FocusEngine.iter_scores`.
+    """
+
+    def __init__(self, engine: StackMFFV4Engine, n_slices: int, shape_yx: tuple[int, int]) -> None:
+        self._engine = engine
+        self._n_slices = n_slices
+        self._padded = padded_shape(shape_yx)
+        self._room = ExitStack()
+        height, width = self._padded
+        map_shape = (n_slices, height // 4, width // 4, QUARTER_CHANNELS)
+        limit_mb = engine._options.memory_limit_mb
+        self._coarse = self._room.enter_context(coarse_maps(map_shape, limit_mb))
+
+    def prepare(self, read_slice: ReadSlice) -> Iterator[None]:
+        """Fill the coarse maps, one step for each slice."""
+        reader = _padded_reader(read_slice, self._padded)
+        evaluator = self._engine._evaluator
+        yield from self._engine._guarded(
+            evaluator.iter_coarse(reader, self._n_slices, self._coarse)
+        )
+
+    def scores(self, part: Box) -> NDArray[np.float32]:
+        """Return the scores (N, h, w) of a part; those of a run, up to rounding."""
+        scores = np.empty((self._n_slices, *part.shape), np.float32)
+        items = self._engine._evaluator.iter_fine(
+            self._n_slices, self._padded, self._coarse, within=part, tile_px=KEPT_TILE_PX
+        )
+        for item in self._engine._guarded(items):
+            cooled = self._engine._cooled(item)
+            common = None if cooled is None else cooled.tile.intersection(part)
+            if cooled is not None and common is not None:
+                there = common.shifted(-part.y0, -part.x0).slices
+                here = common.shifted(-cooled.tile.y0, -cooled.tile.x0).slices
+                scores[(cooled.slice_index, *there)] = cooled.scores[here]
+        return scores
+
+    def close(self) -> None:
+        """Give back the room of the coarse maps."""
+        self._room.close()
+
+
+def _padded_reader(read_slice: ReadSlice, shape_yx: tuple[int, int]) -> ReadSlice:
+    return lambda k: padded_plane(np.clip(read_slice(k), *_OUTLIER_LIMITS), shape_yx)
+
+
+def _fine_tiles(n_slices: int, shape_yx: tuple[int, int]) -> list[Box]:
+    """Return the fine tiles of a window that hold more than padding."""
+    image = whole(shape_yx)
+    fine_tiles = tiles(padded_shape(shape_yx), fine_tile_px(n_slices))
+    return [tile for tile in fine_tiles if tile.intersection(image)]
 
 
 def padded_shape(shape_yx: tuple[int, int]) -> tuple[int, int]:

@@ -16,6 +16,9 @@ UNNAMED = "QI"
 
 HINT = "if its {} axis is in fact Z, say so with axes="
 
+TAKEN_AS_Z = "they are taken as Z slices"
+"""Part of the note that tells of an axis whose meaning was assumed."""
+
 
 @dataclass(frozen=True)
 class AxisPlan:
@@ -128,9 +131,7 @@ def _name_unnamed(letters: list[str], shape: Sequence[int]) -> list[str]:
         return []
     letters[:] = ["?" if letter == "Z" else letter for letter in letters]
     letters[unnamed[0]] = "Z"
-    return [
-        f"The file does not say what its {shape[unnamed[0]]} pages are; they are taken as Z slices."
-    ]
+    return [f"The file does not say what its {shape[unnamed[0]]} pages are; {TAKEN_AS_Z}."]
 
 
 def _samples_to_channels(

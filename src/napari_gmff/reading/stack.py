@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_gmff.errors import ParameterError
 from napari_gmff.reading.fingerprint import fingerprint_of
 
 if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
+
+    from napari_gmff.windows import Box
 
 SUPPORTED_DTYPES = ("uint8", "uint16", "int16", "float32")
 """Pixel types that are fused; anything else is refused by name, never converted silently."""
@@ -130,6 +133,43 @@ class FocusStack:
     ) -> FocusStack:
         """Return this stack with another voxel size (z, y, x) in µm, slices evenly spaced."""
         return replace(self, voxel_size_um=voxel_size_um, z_positions_um=None)
+
+    def cropped(self, box: Box) -> FocusStack:
+        """Return part of this stack: its pixels stay where they are in µm.
+
+        Parameters
+        ----------
+        box : Box
+            Rows and columns in pixels of this stack.
+
+        Returns
+        -------
+        FocusStack
+            Without pyramid; `metadata` names the part. It reads from this stack's files, and
+            closing it leaves them open.
+
+        Raises
+        ------
+        ParameterError
+            If the part is empty or not within the image.
+        """
+        y0, y1, x0, x1 = box
+        height, width = self.shape_yx
+        if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+            raise ParameterError(
+                f"part of {self.name}: must be within {height}x{width} px and not empty, got "
+                f"{y0}:{y1},{x0}:{x1}"
+            )
+        _, y_um, x_um = self.voxel_size_um
+        origin_y, origin_x = self.origin_yx_um
+        return replace(
+            self,
+            data=self.data[:, :, :, y0:y1, x0:x1],
+            origin_yx_um=(origin_y + y0 * (y_um or 0.0), origin_x + x0 * (x_um or 0.0)),
+            levels=(),
+            metadata={**self.metadata, "part_of": [height, width], "part_px": [y0, y1, x0, x1]},
+            _close=None,
+        )
 
     def close(self) -> None:
         """Close the files behind the stack; its data cannot be read afterwards."""
