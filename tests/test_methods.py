@@ -12,7 +12,7 @@ from napari_gmff.provenance import make_provenance
 ENGINES = {engine.name: engine for engine in (LaplacianEnergy, StackMFFV4Engine)}
 
 
-def text(engine: str = "stackmff-v4", **changes: Any) -> str:
+def record(engine: str = "stackmff-v4", **changes: Any) -> dict[str, Any]:
     known = ENGINES.get(engine)
     values: dict[str, Any] = {
         "engine": engine,
@@ -33,7 +33,11 @@ def text(engine: str = "stackmff-v4", **changes: Any) -> str:
         "slice_order": "ordered",
         "device": "cpu",
     }
-    return methods_text(make_provenance(**{**values, **changes}))
+    return make_provenance(**{**values, **changes})
+
+
+def text(engine: str = "stackmff-v4", **changes: Any) -> str:
+    return methods_text(record(engine, **changes))
 
 
 def test_everything_needed_to_repeat_the_run_is_named() -> None:
@@ -142,3 +146,15 @@ def test_discarded_depth_and_the_region_are_told() -> None:
 
 def test_pixels_that_were_not_copied_are_not_called_so() -> None:
     assert "copied unchanged" not in text(pixels_copied=False)
+
+
+@pytest.mark.parametrize(
+    ("n_pixels", "fraction", "told"),
+    [(1234, 0.004, "1234 pixels (0.4 %)"), (1, 1e-6, "one pixel (0.0001 %)"), (9, 1, "(100 %)")],
+)
+def test_corrections_by_hand_are_told(n_pixels: int, fraction: float, told: str) -> None:
+    corrections = {"n_pixels": n_pixels, "fraction": fraction, "by_slice": {}, "date": ""}
+    methods = methods_text({**record(), "corrections": corrections}).split("\n\n")[0]
+    assert told in methods
+    assert "by hand" in methods
+    assert "by hand" not in text()

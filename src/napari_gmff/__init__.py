@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_gmff.corrected_result import apply_corrections
+    from napari_gmff.corrections import Corrections, load_corrections
     from napari_gmff.errors import GmffError
     from napari_gmff.methods import methods_text
     from napari_gmff.params import FuseParams
@@ -20,25 +22,31 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Corrections",
     "FocusStack",
     "FuseParams",
     "FusionResult",
     "GmffError",
     "__version__",
+    "apply_corrections",
     "fuse",
     "iter_fuse",
+    "load_corrections",
     "methods_text",
     "open_result",
     "read_stack",
 ]
 
 _HOMES = {
+    "Corrections": "corrections",
     "FocusStack": "reading.stack",
     "FuseParams": "params",
     "FusionResult": "results",
     "GmffError": "errors",
+    "apply_corrections": "corrected_result",
     "fuse": "pipeline",
     "iter_fuse": "pipeline",
+    "load_corrections": "corrections",
     "methods_text": "methods",
     "open_result": "results",
     "read_stack": "reading.open",

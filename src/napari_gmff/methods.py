@@ -44,6 +44,7 @@ def methods_text(provenance: Mapping[str, Any]) -> str:
         _engine_sentence(provenance, references),
         _input_sentence(provenance),
         _choice_sentence(provenance),
+        _correction_sentence(provenance),
         _depth_sentence(provenance, references),
     ]
     methods = " ".join(sentence for sentence in sentences if sentence)
@@ -162,6 +163,18 @@ def _choice_sentence(record: Mapping[str, Any]) -> str:
     return (
         f"At every pixel the slice with the highest score{source} was chosen and its intensity "
         f"copied unchanged{channels}; no fused pixel is interpolated."
+    )
+
+
+def _correction_sentence(record: Mapping[str, Any]) -> str:
+    corrections = record.get("corrections")
+    if not corrections:
+        return ""
+    n_pixels, percent = corrections["n_pixels"], 100 * corrections["fraction"]
+    pixels = "one pixel" if n_pixels == 1 else f"{n_pixels} pixels"
+    return (
+        f"The slice of {pixels} ({percent:.3g} %) was then chosen by hand; there, intensity was "
+        "copied from that slice and depth is its position."
     )
 
 

@@ -14,6 +14,8 @@ from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.export.layout import Geometry, ImageSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import dask.array as da
     from numpy.typing import NDArray
 
@@ -139,11 +141,39 @@ class FusionResult:
         ParameterError
             If the pixel is outside, or the result was opened from disk, without its stack.
         """
+        return self._curves_or_error("focus curve").at(y, x, time)
+
+    def intensity_curve(self, y: int, x: int, time: int = 0) -> NDArray[Any]:
+        """Return the source's intensities of all fused slices at one pixel.
+
+        Parameters
+        ----------
+        y, x : int
+            Pixel of the result.
+        time : int
+            Time point of the result, from 0.
+
+        Returns
+        -------
+        ndarray, (C, N)
+            Dtype of the source; channels as in `fused`, slices in order. At the slice in
+            `focus_index` these are the fused pixel's values.
+
+        Raises
+        ------
+        ParameterError
+            If the pixel is outside, or the result was opened from disk, without its stack.
+        SourceError
+            If the stack cannot be read.
+        """
+        return self._curves_or_error("intensity curve").pixels.column(y, x, time)
+
+    def _curves_or_error(self, what: str) -> FocusCurves:
         if self.curves is None:
             raise ParameterError(
-                f"focus curve: {self.store_path.name} was opened from disk; fuse the stack again"
+                f"{what}: {self.store_path.name} was opened from disk; fuse the stack again"
             )
-        return self.curves.at(y, x, time)
+        return self.curves
 
     @property
     def depth_unit(self) -> str:
@@ -163,6 +193,7 @@ class FusionResult:
         format: Format = "ome-zarr",
         overwrite: bool = False,
         depth_min_confidence: float | None = None,
+        images: Collection[str] | None = None,
     ) -> Path:
         """Write the result; it appears under its name only when it is complete.
 
@@ -177,6 +208,9 @@ class FusionResult:
         depth_min_confidence : float, optional
             Depth becomes NaN where confidence, from 0 to 1, is lower; the parameter of the run
             where left out.
+        images : collection of str, optional
+            Write only those of these images that there are; all where left out. Confidence comes
+            with depth, and the mask of what was corrected by hand with everything.
 
         Returns
         -------
@@ -188,14 +222,16 @@ class FusionResult:
         OutputError
             If `path` exists (without `overwrite`), is no result of ours, or cannot be written.
         ParameterError
-            If `format` is neither of the two.
+            If `format` is neither of the two, or the result has none of `images`.
         """
         from napari_gmff.export.saving import save_result
 
-        return save_result(self, Path(path), format, overwrite, depth_min_confidence)
+        return save_result(self, Path(path), format, overwrite, depth_min_confidence, images)
 
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
+        if self.curves is not None:
+            self.curves.close()
         if self._delete is not None:
             self._delete()
 

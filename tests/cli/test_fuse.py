@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_gmff import open_result, read_stack
+from napari_gmff import fuse, open_result, read_stack
 from napari_gmff.cli.main import main
 from napari_gmff.params import RunParams
 from napari_gmff.provenance import read_provenance
@@ -283,3 +283,58 @@ def test_the_program_fuses_as_an_own_process(source: Path, tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ome.zarr", "stack.ome.tif"]
+
+
+@pytest.fixture
+def corrections(source: Path, tmp_path: Path) -> Path:
+    """Return a file of corrections of the whole source."""
+    from napari_gmff.corrections import Corrections
+
+    labels = np.zeros((2, 60, 70), np.uint8)
+    labels[1, 10:20, 10:40] = 4
+    with read_stack(source) as stack, fuse(stack, engine="laplacian-energy") as result:
+        return Corrections.of(result, labels).save(tmp_path / "by-hand.npz")
+
+
+@pytest.mark.parametrize("format", ["ome-zarr", "ome-tiff"])
+def test_corrections_are_applied_before_anything_is_written(
+    source: Path, corrections: Path, tmp_path: Path, format: str
+) -> None:
+    flags = ["--corrections", str(corrections), "--engine", "laplacian-energy", "--format", format]
+    record = run(source, tmp_path / "out", *flags)
+    assert record["corrections"]["by_slice"] == {"3": 300}
+    if format == "ome-zarr":
+        index = open_result(tmp_path / "out").focus_index
+    else:
+        index = tifffile.imread(tmp_path / "out" / "focus_index.ome.tif")
+    assert (np.asarray(index[1, 10:20, 10:40]) == 3).all()
+
+
+def test_corrected_pixels_are_told(
+    source: Path, corrections: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["fuse", str(source), "-o", str(tmp_path / "out"), "--engine", "laplacian-energy"]
+    assert main([*arguments, "--corrections", str(corrections)]) == 0
+    assert "300 pixels corrected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["missing", "stack", "region"])
+def test_corrections_that_do_not_fit_leave_no_output(
+    source: Path,
+    corrections: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
+) -> None:
+    flags = ["--engine", "laplacian-energy", "--corrections", str(corrections)]
+    if wrong == "missing":
+        corrections.unlink()
+    elif wrong == "stack":
+        tifffile.imwrite(source, textured((2, 4, 60, 70), seed=5), metadata={"axes": "TZYX"})
+    else:
+        flags += ["--region", "0:50,0:60"]
+    assert main(["fuse", str(source), "-o", str(tmp_path / "out"), *flags]) == 2
+    told = capsys.readouterr().err
+    expected = {"missing": "by-hand.npz", "stack": "made for the stack", "region": "0:50,0:60"}
+    assert expected[wrong] in told
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,3 +103,26 @@ def test_an_unknown_format_and_threshold_are_refused(
     with pytest.raises(ParameterError, match="from 0 to 1, got 7"):
         result.save(tmp_path / "out", depth_min_confidence=7)
     assert names(tmp_path) == ["hidden"]
+
+
+@pytest.mark.parametrize("format", ["ome-zarr", "ome-tiff"])
+def test_depth_can_be_saved_alone_with_its_confidence(
+    make_result: MakeResult, tmp_path: Path, format: Any
+) -> None:
+    with make_result() as result:
+        result.save(tmp_path / "out", format=format, images=["depth", "max_projection"])
+        expected = result.depth.compute()
+    if format == "ome-zarr":
+        saved = open_result(tmp_path / "out")
+        assert list(saved.images) == ["depth", "confidence"]
+        np.testing.assert_array_equal(saved.depth.compute(), expected)
+    else:
+        files = ["confidence.ome.tif", "depth.ome.tif", "provenance.json"]
+        assert names(tmp_path / "out") == files
+
+
+def test_saving_none_of_the_images_is_refused(make_result: MakeResult, tmp_path: Path) -> None:
+    with make_result() as result:
+        with pytest.raises(ParameterError, match=r"images: some of fused, .*got \['height'\]"):
+            result.save(tmp_path / "out", images=["height"])
+    assert not (tmp_path / "out").exists()

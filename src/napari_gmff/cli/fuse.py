@@ -14,8 +14,15 @@ from napari_gmff.cli.progress import progress_bar
 from napari_gmff.params import ReadParams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_gmff.corrections import Corrections
+    from napari_gmff.params import RunParams
+    from napari_gmff.pipeline import Progress
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
+
+    OnProgress = Callable[[Progress], None]
 
 
 def add_fuse_parser(subparsers: Any) -> None:
@@ -43,6 +50,12 @@ def add_fuse_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier result of this program"
     )
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        metavar="FILE.npz",
+        help="correct the focus index with a file saved in napari's correction widget",
+    )
     quiet = parser.add_mutually_exclusive_group()
     quiet.add_argument("--quiet", action="store_true", help="print errors and warnings only")
     quiet.add_argument("--json", action="store_true", help="print a summary as JSON")
@@ -51,8 +64,8 @@ def add_fuse_parser(subparsers: Any) -> None:
 
 
 def _fuse(args: argparse.Namespace) -> int:
+    from napari_gmff.corrections import load_corrections
     from napari_gmff.export.atomic import check_not_source, check_output
-    from napari_gmff.pipeline import fuse
     from napari_gmff.reading.open import read_stack
 
     params = run_params(args)
@@ -61,22 +74,56 @@ def _fuse(args: argparse.Namespace) -> int:
     check_output(args.output, args.overwrite)
     check_not_source(args.output, [source for source in args.source if "://" not in source])
     _warn_of_leftovers(args.output)
+    corrections = None if args.corrections is None else load_corrections(args.corrections)
     read_options = params.model_dump(include=set(ReadParams.model_fields))
     started = time.perf_counter()
     with read_stack(sources, **read_options) as stack:
         with progress_bar(hidden=args.quiet or args.json) as show:
-            result = fuse(
-                stack,
-                params=params,
-                output=args.output,
-                format=args.format,
-                overwrite=args.overwrite,
-                on_progress=show,
-            )
+            if corrections is None:
+                result = _fused(args, stack, params, show)
+            else:
+                result = _fused_and_corrected(args, stack, params, show, corrections)
         with result:
             seconds = time.perf_counter() - started
             _report(args, stack, result, seconds)
     return 0
+
+
+def _fused(
+    args: argparse.Namespace, stack: FocusStack, params: RunParams, show: OnProgress
+) -> FusionResult:
+    from napari_gmff.pipeline import fuse
+
+    return fuse(
+        stack,
+        params=params,
+        output=args.output,
+        format=args.format,
+        overwrite=args.overwrite,
+        on_progress=show,
+    )
+
+
+def _fused_and_corrected(
+    args: argparse.Namespace,
+    stack: FocusStack,
+    params: RunParams,
+    show: OnProgress,
+    corrections: Corrections,
+) -> FusionResult:
+    """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
+    from napari_gmff.corrected_result import apply_corrections
+    from napari_gmff.pipeline import fuse
+
+    corrections.check_stack(stack)
+    with fuse(stack, params=params, on_progress=show) as result:
+        corrected = apply_corrections(result, stack, corrections)
+        try:
+            corrected.save(args.output, format=args.format, overwrite=args.overwrite)
+        except BaseException:
+            corrected.close()
+            raise
+    return corrected
 
 
 def _warn_of_leftovers(out: Path) -> None:
@@ -116,5 +163,8 @@ def _report(
             f"in {seconds:.1f} s"
         )
         unit = result.depth_unit
+        if "corrections" in provenance:
+            n_pixels = provenance["corrections"]["n_pixels"]
+            print(f"{args.corrections}: {n_pixels} pixels corrected")
         in_unit = "slices, their step is unknown" if unit == "slice" else unit
         print(f"{args.output}: {', '.join(result.images)}; depth in {in_unit}")

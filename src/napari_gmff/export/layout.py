@@ -11,7 +11,7 @@ import numpy as np
 from napari_gmff.errors import ParameterError
 from napari_gmff.reading.stack import Channel
 
-Kind = Literal["intensity", "index", "depth", "confidence"]
+Kind = Literal["intensity", "index", "depth", "confidence", "mask"]
 
 IMAGE_NAMES = (
     "fused",
@@ -20,6 +20,7 @@ IMAGE_NAMES = (
     "confidence",
     "depth_unrefined",
     "max_projection",
+    "corrected",
 )
 """Images that a result may hold, in the order in which they are stored; the first four always."""
 
@@ -40,8 +41,8 @@ class ImageSpec:
         Length of each axis in pixels, at full resolution.
     dtype : numpy.dtype
         Pixel type; that of the source for intensities.
-    kind : {"intensity", "index", "depth", "confidence"}
-        What the values are; decides how pyramid levels are made.
+    kind : {"intensity", "index", "depth", "confidence", "mask"}
+        What the values are; decides how pyramid levels are made. A mask is 0 or 1.
     unit : str or None
         Unit of the values, such as ``"µm"``; None where they have none.
     channels : tuple of Channel

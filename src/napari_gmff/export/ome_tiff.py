@@ -214,6 +214,7 @@ def _description(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
         "index": "Number of the slice each pixel was taken from, from 0",
         "depth": f"Position of best focus in {spec.unit or 'slice numbers'}",
         "confidence": "Trust in the choice of slice, from 0 to 1",
+        "mask": "1 where the slice was chosen by hand, else 0",
     }
     if spec.name == "max_projection":
         text = "Maximum over all slices, for comparison only"
@@ -237,6 +238,7 @@ def _summary(provenance: Mapping[str, Any]) -> dict[str, str]:
         "source": source.get("name"),
         "source fingerprint": source.get("fingerprint"),
         "pixels copied": provenance.get("pixels_copied"),
+        "pixels corrected by hand": provenance.get("corrections", {}).get("n_pixels"),
     }
     return {key: _printable(str(value)) for key, value in values.items() if value is not None}
 

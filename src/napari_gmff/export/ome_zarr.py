@@ -92,13 +92,19 @@ def no_data_note(spec: ImageSpec, depth_min_confidence: float | None) -> str | N
 
 def _mark_no_data(group: zarr.Group, specs: list[ImageSpec], least: float) -> None:
     confidence = level_array(group, "confidence")
+    by_hand = any(spec.name == "corrected" for spec in specs)
+    corrected = level_array(group, "corrected") if by_hand else None
     for spec in specs:
         if spec.kind != "depth":
             continue
         depth = level_array(group, spec.name)
         for region in chunk_regions(depth):
             block = np.array(depth[region])
-            block[np.asarray(confidence[region]) < least] = np.nan
+            unsure = np.asarray(confidence[region]) < least
+            # The engine's doubt says nothing about a slice that a person chose.
+            if corrected is not None:
+                unsure &= np.asarray(corrected[region]) == 0
+            block[unsure] = np.nan
             depth[region] = block
 
 
@@ -204,7 +210,7 @@ def _default_color(spec: ImageSpec, number: int) -> str:
 
 
 def _display_window(spec: ImageSpec, values: NDArray[np.float64]) -> dict[str, float]:
-    if spec.kind == "confidence":
+    if spec.kind in ("confidence", "mask"):
         low, high = 0.0, 1.0
     elif values.size == 0:
         low, high = 0.0, 1.0

@@ -33,7 +33,7 @@ def level_shapes(shape_yx: tuple[int, int]) -> list[tuple[int, int]]:
 
 def is_averaged(spec: ImageSpec) -> bool:
     """Whether levels are means; the mean of two slice numbers would be a third slice."""
-    return spec.kind != "index"
+    return spec.kind not in ("index", "mask")
 
 
 def build_pyramid(group: zarr.Group, spec: ImageSpec) -> int:
@@ -45,7 +45,7 @@ def build_pyramid(group: zarr.Group, spec: ImageSpec) -> int:
         Store that holds ``<name>/0``.
     spec : ImageSpec
         Intensity, depth and confidence are averaged over 2 × 2 pixels without NaN and rounded
-        to the source's dtype; of slice numbers the upper left pixel is taken.
+        to the source's dtype; of slice numbers and masks the upper left pixel is taken.
 
     Returns
     -------

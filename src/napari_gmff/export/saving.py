@@ -13,6 +13,8 @@ from napari_gmff.export.atomic import check_not_source, staging, translate_os_er
 from napari_gmff.export.ome_zarr import finish_ome_zarr
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_gmff.results import FusionResult
 
 
@@ -22,11 +24,14 @@ def save_result(
     format: str,
     overwrite: bool,
     depth_min_confidence: float | None = None,
+    images: Collection[str] | None = None,
 ) -> Path:
     """Write a result; see `FusionResult.save`."""
     if format not in ("ome-zarr", "ome-tiff"):
         raise ParameterError(f"format: must be ome-zarr or ome-tiff, got {format!r}")
     check_not_source(out, [result.store_path])
+    if images is not None:
+        result = _with_images(result, images)
     if depth_min_confidence is not None:
         result = _with_least_confidence(result, depth_min_confidence)
     with staging(out, overwrite) as partial:
@@ -35,6 +40,16 @@ def save_result(
         else:
             _write_tiff(result, partial)
     return out
+
+
+def _with_images(result: FusionResult, names: Collection[str]) -> FusionResult:
+    wanted = [spec for name, spec in result.images.items() if name in names]
+    if not wanted:
+        raise ParameterError(f"images: some of {', '.join(result.images)}, got {sorted(names)}")
+    # Without these two nobody could tell depth from no data, or what a person chose.
+    others = {"corrected", *("confidence" for spec in wanted if spec.kind == "depth")}
+    kept = {name: spec for name, spec in result.images.items() if name in others or spec in wanted}
+    return replace(result, images=kept, is_temporary=False)
 
 
 def _with_least_confidence(result: FusionResult, least: float) -> FusionResult:
@@ -56,7 +71,7 @@ def _write_zarr(result: FusionResult, folder: Path) -> None:
         group = zarr.open_group(str(folder), mode="a", zarr_format=3)
         for name in result.images:
             group.create_group(name)
-            _copy_files(result.store_path / name / "0", folder / name / "0")
+            copy_files(result.store_path / name / "0", folder / name / "0")
     finish_ome_zarr(folder, result.images.values(), result.geometry, result.provenance)
 
 
@@ -72,11 +87,12 @@ def _write_tiff(result: FusionResult, folder: Path) -> None:
         write_ome_tiff(replace(result, store_path=store, is_temporary=False), folder)
 
 
-def _copy_files(source: Path, target: Path) -> None:
+def copy_files(source: Path, target: Path) -> None:
+    """Copy a folder with all that is in it to `target`, which must not exist yet."""
     # shutil.copytree goes on after a full disk, and then raises an error that names no reason.
     target.mkdir()
     for entry in source.iterdir():
         if entry.is_dir():
-            _copy_files(entry, target / entry.name)
+            copy_files(entry, target / entry.name)
         else:
             shutil.copyfile(entry, target / entry.name)
