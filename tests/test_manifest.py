@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+
+from napari_gmff.engines.registry import engine_names
+from napari_gmff.params import FuseParams, validated
 
 npe2 = pytest.importorskip("npe2")
 
@@ -44,6 +48,55 @@ def test_the_installed_plugin_has_a_valid_manifest():
     assert manifest.name == "napari-gmff"
     assert manifest.package_metadata is not None
     assert "Framework :: napari" in manifest.package_metadata.classifier
+
+
+def test_the_manifest_is_read_without_a_warning(repository: Path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        manifest = npe2.PluginManifest.from_file(repository / "napari.yaml")
+    assert manifest.contributions.commands
+
+
+def test_every_contribution_names_a_command_that_is_declared(repository: Path):
+    contributions = npe2.PluginManifest.from_file(repository / "napari.yaml").contributions
+    declared = {command.id for command in contributions.commands}
+    used = [*contributions.readers, *contributions.writers, *contributions.widgets]
+    used += [*contributions.sample_data]
+    used += [item for items in contributions.menus.values() for item in items]
+    assert {item.command for item in used} == declared
+
+
+def test_the_code_behind_every_command_is_in_the_package(repository: Path):
+    contributions = npe2.PluginManifest.from_file(repository / "napari.yaml").contributions
+    for command in contributions.commands:
+        module, _, name = command.python_name.partition(":")
+        file = repository / "src" / Path(*module.split(".")).with_suffix(".py")
+        source = file.read_text(encoding="utf-8")
+        assert f"def {name}(" in source or f"class {name}(" in source
+
+
+def test_the_preferences_page_says_what_the_parameter_model_says(repository: Path):
+    contributions = npe2.PluginManifest.from_file(repository / "napari.yaml").contributions
+    properties = dict(contributions.configurations["fusion"].properties)
+    del properties["keep_one_core_free"]
+    for name, found in properties.items():
+        field = FuseParams.model_fields[name]
+        assert (found.title, found.default) == (field.title, field.default)
+        assert found.description == field.description
+        limits = {}
+        for limit in field.metadata:
+            limits |= {key: getattr(limit, key) for key in vars_of(limit)}
+        assert found.maximum == limits.get("le")
+        assert found.multiple_of == limits.get("multiple_of")
+        assert found.minimum is None or found.minimum >= limits["ge"]
+        for value in found.enum or [found.minimum]:
+            assert getattr(validated(FuseParams, {name: value}), name) == value
+    assert sorted(properties["engine"].enum) == engine_names()
+
+
+def vars_of(limit: object) -> list[str]:
+    """Return the names under which a constraint keeps its values."""
+    return [name for name in ("le", "ge", "multiple_of") if hasattr(limit, name)]
 
 
 def test_the_manifest_at_the_root_is_a_link_to_the_packaged_one(repository: Path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_settings(tmp_path, monkeypatch):
     """Keep napari away from the settings of the user of this machine."""
     monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "napari-settings.yaml"))
+
+
+def _keep_settings_of_plugins_apart() -> None:
+    """Do the same for plugins: where theirs lie is decided once, when napari is imported."""
+    folder = tempfile.mkdtemp(prefix="napari-gmff-settings-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["NAPARI_CONFIG"] = os.path.join(folder, "napari-settings.yaml")
+
+
+_keep_settings_of_plugins_apart()
