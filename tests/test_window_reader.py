@@ -74,6 +74,26 @@ def test_beyond_the_limit_planes_are_read_again_and_are_the_same(
     assert sorted({z for _, z in read[before:]}) == [1, 2]
 
 
+def test_what_was_read_ahead_is_not_read_again_and_is_the_same() -> None:
+    array = textured((2, 6, 60, 50), "float32")
+    stack, read = counted(array)
+    ahead, alone = reader_of(stack, 0, 1, z_range=(2, 6)), reader_of(stack, 0, 1, z_range=(2, 6))
+    ahead.read_ahead()
+    before = len(read)
+    seen = [ahead.engine_slice(k) for k in range(4)]
+    assert len(read) == before
+    np.testing.assert_array_equal(seen, [alone.engine_slice(k) for k in range(4)])
+
+
+def test_more_than_the_limit_is_not_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_reader, "CACHE_BYTES", 4 * 30 * 40)
+    stack, read = counted(textured((1, 3, 60, 50), "float32"))
+    reader = reader_of(stack, 0)
+    before = len(read)
+    reader.read_ahead()
+    assert len(read) == before
+
+
 def test_pixels_that_are_not_finite_in_any_channel_are_noted() -> None:
     array = textured((2, 3, 60, 50), "float32")
     array[1, 2, 20, 15] = np.nan
@@ -97,3 +117,5 @@ def test_a_plane_that_cannot_be_read_is_named() -> None:
     reason = r"^array: slice 2 of channel 0: cannot be read \(the disk is on fire\)$"
     with pytest.raises(SourceError, match=reason):
         reader.engine_slice(1)
+    with pytest.raises(SourceError, match="slices 1 to 2 of channel 0: cannot be read"):
+        reader.read_ahead()

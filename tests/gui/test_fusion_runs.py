@@ -184,6 +184,7 @@ def test_the_file_of_a_deleted_layer_stays_open_until_the_run_has_ended(viewer, 
     viewer.layers.selection.active = None
     viewer.layers.selection.active = viewer.layers[0]
     wait_for_threads()
+    qtbot.wait(50)  # what is deleted later is deleted by now
     gc.collect()
     assert len(closed) == 1
 

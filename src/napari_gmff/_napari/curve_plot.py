@@ -90,6 +90,8 @@ class CurvePlot(ThemedPlot):
 
     def show_curves(self, curves: PlottedCurves | None, picked: int | None = None) -> None:
         """Plot other curves, or none."""
+        if curves is None and self._curves is None:
+            return
         self._curves = curves
         self._picked = picked
         self.redraw()

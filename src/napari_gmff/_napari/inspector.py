@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 
+from napari_gmff._napari.background import Background
 from napari_gmff._napari.compare_panel import ComparePanel
 from napari_gmff._napari.confidence_panel import ConfidencePanel
 from napari_gmff._napari.connections import Connections
@@ -69,6 +71,9 @@ class FocusInspector(QScrollArea):
         connections.add(viewer.layers.events.removed, self._on_removed)
         connections.add(viewer.layers.selection.events.active, self._on_active)
         self._use(self.sets.result_set)
+        # napari imports it for its first points, and the first click would have to wait for that.
+        self._warm_up = Background(self)
+        self._warm_up.ask(import_module, "pandas")
 
     @property
     def result_set(self) -> ResultSet | None:
