@@ -60,7 +60,7 @@ def main() -> None:
     fused_set(viewer, stack)
     inspector = FocusInspector(viewer)
     viewer.window.add_dock_widget(inspector)
-    settle()
+    settle(4)
     pixels = [(0, 37 * k, 91 * k) for k in range(1, 21)]
     pins = timed([lambda p=p: inspector.pixel.pin(p) for p in pixels])
     settle(3)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_gmff._napari.confidence_panel import STEPS, ConfidencePanel, counts_below
+from napari_gmff._napari.confidence_panel import (
+    STEPS,
+    ConfidencePanel,
+    counts_below,
+    share_words,
+)
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
 
@@ -43,8 +48,24 @@ def test_the_share_below_the_threshold_is_said_as_the_slider_moves(viewer, panel
     confidence = made.result.confidence.compute()
     for threshold in (0.3, 0.85, 0.0, 1.0):
         choose(panel, threshold)
-        share = 100 * (confidence < np.float32(threshold)).mean()
-        assert panel.words == f"{share:.3g} % below {threshold:.2f}"
+        n_below = int((confidence < np.float32(threshold)).sum())
+        words = share_words(n_below, confidence.size)
+        assert panel.words == f"{words} below {threshold:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 %"),
+        (12_345, "1.23 %"),
+        (1_000_000, "100 %"),
+        (1_000, "0.1 %"),
+        (999, "999 pixels (less than 0.1 %)"),
+        (1, "1 pixel (less than 0.1 %)"),
+    ],
+)
+def test_few_pixels_are_counted_rather_than_rounded_away(count, words):
+    assert share_words(count, 1_000_000) == words
 
 
 def test_the_overlay_colours_what_lies_below_the_threshold(viewer, panel):

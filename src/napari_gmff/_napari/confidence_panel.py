@@ -153,8 +153,8 @@ class ConfidencePanel(QWidget):
         if self._below is None:
             self._words.say("")
             return
-        share = 100 * self._below[self.slider.value()] / self._below[-1]
-        self._words.say(f"{share:.3g} % below {self.threshold:.2f}")
+        n_below, n_pixels = int(self._below[self.slider.value()]), int(self._below[-1])
+        self._words.say(f"{share_words(n_below, n_pixels)} below {self.threshold:.2f}")
 
     def _on_toggled(self, is_on: bool) -> None:
         if is_on:
@@ -189,6 +189,21 @@ class ConfidencePanel(QWidget):
         overlay, self._layer = self.overlay, None
         if overlay is not None:
             self._viewer.layers.remove(overlay)
+
+
+def share_words(count: int, total: int) -> str:
+    """Write how much some pixels are of all, such as ``"12.5 %"``; few are counted instead.
+
+    Parameters
+    ----------
+    count, total : int
+        Numbers of pixels.
+    """
+    share = 100 * count / total
+    if count == 0 or share >= 0.1:
+        return f"{share:.3g} %"
+    pixels = "1 pixel" if count == 1 else f"{count:,} pixels"
+    return f"{pixels} (less than 0.1 %)"
 
 
 def counts_below(confidence: NDArray[np.float32]) -> NDArray[np.int64]:
