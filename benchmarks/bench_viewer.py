@@ -79,9 +79,10 @@ class Stopwatch:
         gc.callbacks.append(self._on_garbage)
 
     def watch(self, module: ModuleType) -> None:
-        """Time every method of the classes of a module, from those made after this on."""
+        """Time every method of the public classes of a module, from those made after this on."""
         for kind in vars(module).values():
-            if isinstance(kind, type) and kind.__module__ == module.__name__:
+            is_ours = isinstance(kind, type) and kind.__module__ == module.__name__
+            if is_ours and not kind.__name__.startswith("_"):
                 for name, method in list(vars(kind).items()):
                     if isinstance(method, FunctionType):
                         setattr(kind, name, self._timed(method))

@@ -224,3 +224,19 @@ def test_nothing_of_the_activity_is_printed_to_the_terminal(make_napari_viewer, 
     heard.values["finished"][0][0].close()
     out, err = capfd.readouterr()
     assert "Fusing" not in out + err
+
+
+def test_events_handled_while_the_run_is_looked_at_do_no_harm(make_napari_viewer, qtbot):
+    make_napari_viewer()
+    ends = []
+    run = FusionRun("Fusing a test", steps_of(stack_of(textured((3, 64, 64)))))
+    # As napari does when a bar of its activities moves.
+    run.progressed.connect(lambda _: qtbot.wait(250))
+    run.finished.connect(ends.append)
+    run.failed.connect(ends.append)
+    run.start()
+    qtbot.waitUntil(lambda: bool(ends), timeout=WAIT_MS)
+    qtbot.wait(300)
+    (result,) = ends
+    result.close()
+    assert not run.is_running

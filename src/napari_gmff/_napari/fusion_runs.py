@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_gmff._napari.colors import slice_colors
-from napari_gmff._napari.run_layers import RunLayers, SourceGuard, replace_earlier
+from napari_gmff._napari.run_layers import (
+    RunLayers,
+    SourceGuard,
+    replace_earlier,
+    slices_of,
+)
 from napari_gmff._napari.worker import FusionRun
 from napari_gmff.errors import GmffError
 from napari_gmff.pipeline import iter_fuse
@@ -23,15 +27,17 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_gmff._napari.stack_views import StackView
-    from napari_gmff._napari.worker import MakeSteps, Steps
+    from napari_gmff._napari.worker import MakeSteps
     from napari_gmff.params import FuseParams
-    from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
     from napari_gmff.windows import Box
 
 PREVIEW_MARK = " (preview)"
 """At the end of the names of temporary layers."""
+
+GROW_MS = 20
+"""Between two layers, in which the window can draw and hear."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +76,7 @@ class FusionRuns(QObject):
         self._preview: RunLayers | None = None
         self._guard: SourceGuard | None = None
         self._reason = ""
+        self._is_growing = False
         self._told: set[str] = set()
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -101,23 +108,13 @@ class FusionRuns(QObject):
         """
         plan = make_plan(stack, params)
         first = (plan.times[0], plan.region.y0, plan.region.x0)
-        self.clear_preview()
-        layers = RunLayers(self._viewer, view, _known_slices(stack, params), first)
-        run = self._start(
+        self._start(
             f"Fusing {view.name}",
-            lambda should_stop: _prepared(
-                plan, iter_fuse(stack, params=params, should_stop=should_stop)
-            ),
-            view,
+            lambda should_stop: iter_fuse(stack, params=params, should_stop=should_stop),
             stack,
-            layers,
+            RunLayers(self._viewer, view, slices_of(stack, plan), first),
+            lambda result: self._on_fused(result, params, replaces),
         )
-        run.finished.connect(
-            lambda result: self._once_complete(
-                layers, lambda: self._on_fused(result, params, replaces), result
-            )
-        )
-        run.start()
 
     def preview(
         self, view: StackView, stack: FocusStack, params: FuseParams, box: Box, time: int
@@ -133,28 +130,17 @@ class FusionRuns(QObject):
         time : int
             Time point of the stack.
         """
-        self.clear_preview()
-        layers = RunLayers(
-            self._viewer,
-            view,
-            _known_slices(stack, params),
-            (time, box.y0, box.x0),
-            suffix=PREVIEW_MARK,
-        )
-        run = self._start(
+        slices = slices_of(stack, make_plan(stack, params))
+        first = (time, box.y0, box.x0)
+        self._start(
             f"Preview of {view.name}",
-            lambda should_stop: _prepared(
-                make_plan(stack, params),
-                iter_preview(stack, params, box, time=time, should_stop=should_stop),
+            lambda should_stop: iter_preview(
+                stack, params, box, time=time, should_stop=should_stop
             ),
-            view,
             stack,
-            layers,
+            RunLayers(self._viewer, view, slices, first, suffix=PREVIEW_MARK),
+            self._on_previewed,
         )
-        run.finished.connect(
-            lambda result: self._once_complete(layers, lambda: self._on_previewed(result), result)
-        )
-        run.start()
 
     def cancel(self, reason: str = "") -> None:
         """Stop what runs; the reason, if any, is shown when it has stopped."""
@@ -181,30 +167,35 @@ class FusionRuns(QObject):
         self,
         title: str,
         make_steps: MakeSteps,
-        view: StackView,
         stack: FocusStack,
         layers: RunLayers,
-    ) -> FusionRun:
+        on_success: Callable[[FusionResult], None],
+    ) -> None:
         assert self._run is None, "one run at a time"
-        run = FusionRun(title, make_steps, self)
+        self.clear_preview()
+        run = FusionRun(title, layers.prepared(make_steps), self)
         self._run, self._stack, self._layers, self._reason = run, stack, layers, ""
+        self._is_growing = False
         self._told = set(stack.notes)  # those are in the dock
-        self._guard = SourceGuard(self._viewer, list(view.layers), self.cancel)
+        self._guard = SourceGuard(self._viewer, layers.source_layers, self.cancel)
         run.announced.connect(layers.expect)
         run.window_done.connect(self._on_window)
         run.progressed.connect(lambda state: self.progressed.emit(state))
         run.noted.connect(self._tell)
+        run.finished.connect(lambda result: self._once_complete(layers, result, on_success))
         run.failed.connect(self._on_failed)
         run.cancelled.connect(self._on_cancelled)
         self.started.emit()
-        return run
+        run.start()
 
     def _on_window(self) -> None:
         """Show new pixels, in layers that are added one at a time."""
-        if self._layers is not None:
-            self._layers.refresh()
-            if not self._layers.has_begun:
-                self._grow(self._layers)
+        layers = self._layers
+        if layers is not None:
+            layers.refresh()
+            if not self._is_growing:
+                self._is_growing = True
+                QTimer.singleShot(0, lambda: self._grow(layers))
 
     def _grow(self, layers: RunLayers) -> None:
         run = self._run
@@ -212,10 +203,10 @@ class FusionRuns(QObject):
             return
         layers.grow()
         self._stop_without_layers()
-        QTimer.singleShot(0, lambda: self._grow(layers))
+        QTimer.singleShot(GROW_MS, lambda: self._grow(layers))
 
     def _once_complete(
-        self, layers: RunLayers, end: Callable[[], None], result: FusionResult
+        self, layers: RunLayers, result: FusionResult, end: Callable[[FusionResult], None]
     ) -> None:
         """Go on when all layers are there; the run may have been stopped by then."""
         if layers is not self._layers or self._run is None:
@@ -224,20 +215,20 @@ class FusionRuns(QObject):
             result.close()
             self._on_cancelled()
         elif layers.is_complete:
-            end()
+            end(result)
         else:
-            QTimer.singleShot(0, lambda: self._once_complete(layers, end, result))
+            QTimer.singleShot(GROW_MS, lambda: self._once_complete(layers, result, end))
 
     def _on_fused(self, result: FusionResult, params: FuseParams, replaces: bool) -> None:
         layers, stack = self._layers, self._stack
         assert layers is not None and stack is not None
         made = layers.finish(stack, params, result)
         self._stack = None  # the set closes it
+        if replaces and not replace_earlier(self._viewer, made):
+            show_info("The earlier result is kept: it was corrected by hand, or is locked.")
         self._end(keeps_layers=True)
         for warning in result.provenance["warnings"]:
             self._tell(warning)
-        if replaces and not replace_earlier(self._viewer, made):
-            show_info("The earlier result is kept beside the new one: it was corrected by hand.")
         self.finished.emit(made)
 
     def _on_previewed(self, result: FusionResult) -> None:
@@ -290,16 +281,3 @@ class FusionRuns(QObject):
     def _stop_without_layers(self) -> None:
         if self._layers is not None and self._layers.were_deleted:
             self.cancel("All layers of the result were deleted, so the run was stopped.")
-
-
-def _prepared(plan: FusionPlan, steps: Steps) -> Steps:
-    """Work out the colours of the slices first, in the thread: that imports a good deal."""
-    slice_colors(plan.slices[-1] - plan.slices[0] + 1)
-    return (yield from steps)
-
-
-def _known_slices(stack: FocusStack, params: FuseParams) -> dict[str, Any]:
-    """Return what the record of a run will say of the slices."""
-    plan = make_plan(stack, params)
-    z_um = plan.z_um(stack)
-    return {"slices": {"numbers": plan.slices, "z_um": None if z_um is None else z_um.tolist()}}

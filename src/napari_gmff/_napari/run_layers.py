@@ -6,6 +6,7 @@ import uuid
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from napari_gmff._napari.colors import slice_colors
 from napari_gmff._napari.result_layers import iter_add_result_layers
 from napari_gmff._napari.result_sets import METADATA_KEY, ResultSet, result_sets
 from napari_gmff._napari.stack_picker import GEOMETRY_EVENTS
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_gmff._napari.stack_views import StackView
+    from napari_gmff._napari.worker import MakeSteps, Steps
     from napari_gmff.export.layout import Geometry
     from napari_gmff.live_images import LiveImages
     from napari_gmff.params import FuseParams
+    from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
 
@@ -70,9 +73,19 @@ class RunLayers:
         return [layer for layer in made if layer in self._viewer.layers]
 
     @property
-    def has_begun(self) -> bool:
-        """Whether the first layer has been added."""
-        return self._adding is not None
+    def source_layers(self) -> list[Image]:
+        """The layers that are fused."""
+        return list(self._view.layers)
+
+    def prepared(self, make_steps: MakeSteps) -> MakeSteps:
+        """Have the colours of the slices worked out in the thread: that imports a good deal."""
+        numbers = self._provenance["slices"]["numbers"]
+
+        def steps(should_stop: Callable[[], bool]) -> Steps:
+            slice_colors(numbers[-1] - numbers[0] + 1)
+            return make_steps(should_stop)
+
+        return steps
 
     @property
     def is_complete(self) -> bool:
@@ -165,21 +178,29 @@ def replace_earlier(viewer: napari.Viewer, made: ResultSet) -> bool:
     Returns
     -------
     bool
-        False where an earlier result was kept because it was corrected by hand.
+        False where an earlier result was kept: it was corrected by hand, or a layer is locked.
     """
     kept_any = False
     for earlier in result_sets(viewer):
         if earlier is made or not _is_same_stack(earlier, made):
             continue
-        if earlier.result.provenance.get("corrections"):
+        made_by_hand = bool(earlier.result.provenance.get("corrections"))
+        locked = any(getattr(one, "locked", False) for one in _layers_of(earlier))
+        if made_by_hand or locked:
             kept_any = True
             continue
         names = {image: [one.name for one in layers] for image, layers in earlier.layers.items()}
-        remove_layers(viewer, [one for layers in earlier.layers.values() for one in layers])
+        remove_layers(viewer, _layers_of(earlier))
         for image, layers in made.layers.items():
             for layer, name in zip(layers, names.get(image, []), strict=False):
                 layer.name = name
     return not kept_any
+
+
+def slices_of(stack: FocusStack, plan: FusionPlan) -> dict[str, Any]:
+    """Return what the record of a run will say of its slices."""
+    z_um = plan.z_um(stack)
+    return {"slices": {"numbers": plan.slices, "z_um": None if z_um is None else z_um.tolist()}}
 
 
 def remove_layers(viewer: napari.Viewer, layers: Sequence[Layer]) -> None:
@@ -191,6 +212,10 @@ def remove_layers(viewer: napari.Viewer, layers: Sequence[Layer]) -> None:
     with together() if layers else nullcontext():
         for layer in layers:
             viewer.layers.remove(layer)
+
+
+def _layers_of(made: ResultSet) -> list[Image]:
+    return [one for layers in made.layers.values() for one in layers]
 
 
 def _is_same_stack(one: ResultSet, other: ResultSet) -> bool:

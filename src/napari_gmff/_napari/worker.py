@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 POLL_MS = 100
 """Between two looks at the thread."""
 
+ACTIVITY_STEPS = 50
+"""Of the bar among napari's activities; each is dear, since napari then handles all events."""
+
 Steps = Generator["Progress", None, "FusionResult"]
 MakeSteps = Callable[[Callable[[], bool]], Steps]
 """Makes the steps of a run from the function that tells it to stop."""
@@ -89,7 +92,7 @@ class FusionRun(QObject):
         self._job = _Job(title, make_steps)
         self._clock = _Clock()
         self._windows_seen = 0
-        self._is_announced = False
+        self._is_announced = self._is_polling = False
         self._activity: cancelable_progress | None = None
         self._title = title
         self._timer = QTimer(self)
@@ -124,6 +127,16 @@ class FusionRun(QObject):
 
     def _poll(self) -> None:
         """Pass on what the thread left."""
+        # napari handles events whenever a bar of its activities moves, and so calls this again.
+        if self._is_polling:
+            return
+        self._is_polling = True
+        try:
+            self._pass_on()
+        finally:
+            self._is_polling = False
+
+    def _pass_on(self) -> None:
         job, is_done = self._job, self._job.is_done.is_set()
         if self._activity is not None and self._activity.is_canceled:
             self.cancel()
@@ -135,18 +148,21 @@ class FusionRun(QObject):
         if job.n_windows > self._windows_seen:
             self._windows_seen = job.n_windows
             self.window_done.emit()
-        self._tell(job.progress)
-        if is_done:
+        state = self._clock.state(job.progress)
+        self.progressed.emit(state)
+        self._move_activity(state)
+        if is_done and self.is_running:  # it may have been abandoned meanwhile
             self._end()
             self._emit_outcome()
 
-    def _tell(self, progress: Progress | None) -> None:
-        state = self._clock.state(progress)
-        if self._activity is not None and state.total:
-            if self._activity.total != state.total:
-                self._activity.reset(state.total)
-            self._activity.update(state.done - self._activity.n)
-        self.progressed.emit(state)
+    def _move_activity(self, state: RunState) -> None:
+        activity = self._activity
+        if activity is None or not state.total:
+            return
+        if activity.total != state.total:
+            activity.reset(state.total)
+        if state.done - activity.n >= state.total / ACTIVITY_STEPS:
+            activity.update(state.done - activity.n)
 
     def _emit_outcome(self) -> None:
         job = self._job
