@@ -123,12 +123,15 @@ class LossConfig(_Strict):
     detail_weight : float
         How much more a pixel counts for each time that its fine detail is the mean's: a wrong
         slice there costs the fused image most.
+    balance_nats : float or None
+        See `napari_gmff.training.loss.focus_loss`; None lets all stacks count alike.
     """
 
     neighbour_share: float = Field(default=0.3, ge=0, le=1)
     flat_weight: float = Field(default=0.5, ge=0)
     unknown_weight: float = Field(default=0.1, ge=0)
     detail_weight: float = Field(default=0.3, ge=0)
+    balance_nats: float | None = Field(default=None, gt=0)
 
 
 class OptimiserConfig(_Strict):

@@ -151,13 +151,13 @@ class Trainer:
             self._device.type, torch.bfloat16, enabled=self._config.precision == "bfloat16"
         ):
             logits = self.network(batch.seen)
-        loss = focus_loss(logits, batch)
+        loss = focus_loss(logits, batch, self._config.loss.balance_nats)
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), optimiser.clip_norm)
         self._optimiser.step()
         self.average.update(self.network, self.step)
-        return rate, float(loss.detach()), float(norm)
+        return rate, float(focus_loss(logits.detach(), batch)), float(norm)
 
     def _keep_records(self, validation: Validation, *, is_last: bool) -> None:
         config = self._config

@@ -6,8 +6,6 @@ from napari_gmff.errors import ParameterError
 from napari_gmff.training.synthesis.brightfield import (
     OBJECTS,
     brightfield_stack,
-    random_brightfield,
-    random_microscope,
 )
 from napari_gmff.training.synthesis.partial_coherence import Microscope
 from napari_gmff.training.synthesis.specimens import Stain
@@ -120,50 +118,6 @@ def test_the_empty_field_has_the_given_level():
     assert np.median(scene.stack[~np.broadcast_to(scene.known, scene.stack.shape)]) == (
         pytest.approx(0.5, abs=0.05)
     )
-
-
-@pytest.mark.parametrize("n_slices", [1, 2, 9])
-@pytest.mark.parametrize("shape", [(1, 1), (5, 70), (64, 48)])
-def test_random_stacks_of_any_size_are_whole(n_slices, shape):
-    for seed in range(6):
-        scene = random_brightfield(np.random.default_rng(seed), n_slices, shape, Stripes())
-        assert scene.stack.shape == (n_slices, *shape)
-        assert scene.stack.dtype == np.float32
-        assert np.isfinite(scene.stack).all()
-        assert scene.stack.min() >= 0
-        assert scene.stack.max() < 2
-        assert 0 <= scene.depth.min() <= scene.depth.max() <= n_slices - 1
-        assert not (scene.texture & ~scene.known).any()
-        assert scene.kind == "brightfield"
-
-
-def test_the_same_seed_gives_the_same_stack():
-    first, again = (
-        random_brightfield(np.random.default_rng(7), 4, (40, 40), Stripes()) for _ in range(2)
-    )
-    np.testing.assert_array_equal(first.stack, again.stack)
-    np.testing.assert_array_equal(first.depth, again.depth)
-
-
-def test_random_scenes_are_flat_often_and_deep_often():
-    extents = np.array(
-        [
-            np.ptp(random_brightfield(np.random.default_rng(seed), 6, (24, 24), Stripes()).depth)
-            for seed in range(30)
-        ]
-    )
-    assert 0.2 < (extents < 0.01).mean() < 0.8
-    assert (extents > 2).mean() > 0.1
-
-
-def test_random_microscopes_have_slices_that_differ():
-    rng = np.random.default_rng(0)
-    for n_slices in (2, 8, 24):
-        for _ in range(50):
-            scope = random_microscope(rng, n_slices)
-            assert 0.06 < scope.cutoff_cycles_per_px < 0.34
-            assert scope.cone_px_per_slice * (n_slices - 1) < 141
-            assert 0.05 < scope.waves_per_slice < 4
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,33 @@ def test_a_pair_has_no_room_for_distractors():
 def test_impossible_shares_are_refused(shares, message):
     with pytest.raises(ParameterError, match=message):
         Mixture(IMAGES, shares)
+
+
+def test_most_of_the_recipe_is_clean_or_has_nothing_but_gaussian_noise():
+    """Clean slices are multiples of 1/255 that agree exactly wherever two bins are equally far."""
+    mixture = Mixture(IMAGES, {"recipe": 1}, distractors=0)
+    clean = grainy = 0
+    for seed in range(60):
+        drawn = mixture.draw(np.random.default_rng(seed), 4, (48, 48))
+        true = np.take_along_axis(drawn.stack, drawn.index[None], 0)[0]
+        off = np.abs(true - drawn.sharp)
+        clean += bool(off.max() < 1e-6)
+        grainy += bool(1e-6 < off.max() and abs((true - drawn.sharp).mean()) < 0.002)
+    assert 0.4 < clean / 60 < 0.7
+    assert 0.1 < grainy / 60 < 0.4
+
+
+def test_a_lamp_gives_brightfield_more_light_than_fluorescence_may_have(monkeypatch):
+    from napari_gmff.training.synthesis import mixture as module
+
+    seen = {}
+    monkeypatch.setattr(
+        module,
+        "photographed",
+        lambda scene, camera, rng: seen.setdefault(scene.kind, []).append(camera),
+    )
+    for kind in ("brightfield", "fluorescence"):
+        for seed in range(80):
+            Mixture(IMAGES, {kind: 1}, distractors=0).draw(np.random.default_rng(seed), 2, (16, 16))
+    photons = {kind: min(one.photons for one in cameras) for kind, cameras in seen.items()}
+    assert photons["brightfield"] >= 800 > photons["fluorescence"] >= 50

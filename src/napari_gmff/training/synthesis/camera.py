@@ -119,7 +119,9 @@ def photographed(scene: SyntheticStack, camera: Camera, rng: np.random.Generator
     return scene.with_stack(np.ascontiguousarray(slices, np.float32))
 
 
-def random_camera(rng: np.random.Generator, mean_level: float = 0.3) -> Camera:
+def random_camera(
+    rng: np.random.Generator, mean_level: float = 0.3, least_photons: float = 50
+) -> Camera:
     """Draw a camera: a quarter are nearly perfect, the others combine several faults.
 
     Parameters
@@ -128,6 +130,8 @@ def random_camera(rng: np.random.Generator, mean_level: float = 0.3) -> Camera:
         Draws everything.
     mean_level : float
         Typical brightness of the scene: how much overexposure it takes to saturate it.
+    least_photons : float
+        What a pixel at the scene's brightest collects at least; 50,000 at most.
 
     Returns
     -------
@@ -146,7 +150,7 @@ def random_camera(rng: np.random.Generator, mean_level: float = 0.3) -> Camera:
     if rng.random() < 0.06:
         exposure = rng.uniform(1.2, 2.5) * min(1.0, 0.4 / mean_level)
     return Camera(
-        photons=sometimes(0.85, 50, 50_000, math.inf) / min(exposure, 1.0),
+        photons=sometimes(0.85, least_photons, 50_000, math.inf) / min(exposure, 1.0),
         read_noise=sometimes(0.45, 0.001, 0.03),
         bits=8 if eight_bit else int(rng.choice([12, 16])),
         exposure=exposure,

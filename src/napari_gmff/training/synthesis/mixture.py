@@ -16,6 +16,7 @@ from napari_gmff.training.synthesis.camera import (
     random_camera,
     with_distractors,
 )
+from napari_gmff.training.synthesis.depth_range import log_uniform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,7 @@ _GENERATORS = {
     "recipe": "recipe:random_recipe",
     "blurred": "blur:random_blurred",
     "fluorescence": "fluorescence:random_fluorescence",
-    "brightfield": "brightfield:random_brightfield",
+    "brightfield": "random_brightfield:random_brightfield",
     "relief": "relief:random_relief",
     "thin_lens": "thin_lens:random_thin_lens",
     "overlap": "overlap:random_overlap",
@@ -44,8 +45,13 @@ KINDS = tuple(_GENERATORS)
 
 _PACKAGE = "napari_gmff.training.synthesis"
 
-_CLEAN_RECIPE = 0.6
+_CLEAN_RECIPE = 0.55
 """Share of the papers' recipe that stays exactly as the papers have it, without a camera."""
+_GRAINY_RECIPE = 0.2
+"""Share of the papers' recipe that gets Gaussian noise and nothing else."""
+
+_LEAST_PHOTONS = {"brightfield": 800.0, "relief": 200.0, "thin_lens": 200.0}
+"""Where there is a lamp, a lack of light is rarely what limits; 50 for other kinds."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +107,11 @@ class Mixture:
         scene = random_scene(kind, rng, n_slices - sum(extra), shape_yx, images)
         if sum(extra):
             scene = with_distractors(scene, *extra, rng)
-        if kind == "recipe" and rng.random() < _CLEAN_RECIPE:
-            camera = Camera(bits=8)
-        else:
+        camera = _plain_camera(rng) if kind == "recipe" else None
+        if camera is None:
             scene = _exposed(scene, rng)
-            camera = random_camera(rng, float(scene.sharp.mean()) + 1e-3)
+            mean_level = float(scene.sharp.mean()) + 1e-3
+            camera = random_camera(rng, mean_level, _LEAST_PHOTONS.get(kind, 50.0))
         return photographed(scene, camera, rng)
 
     def _kind(self, rng: np.random.Generator) -> str:
@@ -149,6 +155,16 @@ def _exposed(scene: SyntheticStack, rng: np.random.Generator) -> SyntheticStack:
     brightest = float(np.percentile(scene.stack, 99.8))
     scale = np.float32(rng.uniform(0.45, 0.97) / max(brightest, 1e-3))
     return replace(scene, stack=scene.stack * scale, sharp=scene.sharp * scale)
+
+
+def _plain_camera(rng: np.random.Generator) -> Camera | None:
+    """Draw how the papers' recipe is photographed; None for a camera with all its faults."""
+    draw = rng.random()
+    if draw < _CLEAN_RECIPE:
+        return Camera(bits=8)
+    if draw < _CLEAN_RECIPE + _GRAINY_RECIPE:
+        return Camera(bits=8, read_noise=log_uniform(rng, 0.004, 0.04))
+    return None
 
 
 def _draw_extra(rng: np.random.Generator, n_slices: int) -> tuple[int, int]:
