@@ -25,9 +25,9 @@ from qtpy.QtWidgets import QApplication
 from table import print_machine, print_table
 
 from napari_gmff import FocusStack, FuseParams, iter_fuse, read_stack
-from napari_gmff._napari.correction_session import CorrectionSession, session_of
-from napari_gmff._napari.result_layers import add_result_layers
-from napari_gmff._napari.result_sets import ResultSet, result_sets
+from napari_gmff._napari.correcting.correction_session import CorrectionSession, session_of
+from napari_gmff._napari.layers.result_layers import add_result_layers
+from napari_gmff._napari.layers.result_sets import ResultSet, result_sets
 from napari_gmff.live_images import LiveImages
 from napari_gmff.params import CLASSICAL_ENGINE
 

@@ -25,8 +25,8 @@ from qtpy.QtWidgets import QApplication
 from table import print_machine, print_table
 
 from napari_gmff import read_stack
-from napari_gmff._napari.compare_panel import SWIPE
-from napari_gmff._napari.inspector import FocusInspector
+from napari_gmff._napari.inspecting.compare_panel import SWIPE
+from napari_gmff._napari.inspecting.inspector import FocusInspector
 from tests.gui.sets import fused_set
 
 SIDE_PX = 4096

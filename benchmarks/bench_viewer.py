@@ -34,8 +34,8 @@ from qtpy.QtWidgets import QApplication
 from table import print_machine, print_table
 
 from napari_gmff import read_stack
-from napari_gmff._napari.fusion_widget import FusionWidget
-from napari_gmff._napari.stack_layers import StackSource, layers_of_stack
+from napari_gmff._napari.fusing.fusion_widget import FusionWidget
+from napari_gmff._napari.layers.stack_layers import StackSource, layers_of_stack
 from napari_gmff.params import CLASSICAL_ENGINE
 
 MODULES = (

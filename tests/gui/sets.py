@@ -10,10 +10,10 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_gmff import FocusStack, FuseParams, iter_fuse
-from napari_gmff._napari.layer_stacks import understood
-from napari_gmff._napari.result_layers import add_result_layers
-from napari_gmff._napari.result_sets import ResultSet, result_sets
-from napari_gmff._napari.stack_layers import StackSource, layers_of_stack
+from napari_gmff._napari.layers.layer_stacks import understood
+from napari_gmff._napari.layers.result_layers import add_result_layers
+from napari_gmff._napari.layers.result_sets import ResultSet, result_sets
+from napari_gmff._napari.layers.stack_layers import StackSource, layers_of_stack
 from napari_gmff.live_images import LiveImages
 from napari_gmff.params import CLASSICAL_ENGINE
 from tests.stacks import stack_of, textured

@@ -1,0 +1,1 @@
+"""The dock *Correct*: painting the focus map."""

@@ -1,0 +1,1 @@
+"""The dock *Fuse*: form, preview, run."""

@@ -1,0 +1,1 @@
+"""The dock *Heights in 3D*: surfaces, profiles, meshes."""

@@ -1,0 +1,1 @@
+"""The dock *Inspector*: pixels, focus curves, comparison, confidence."""

@@ -1,0 +1,244 @@
+"""Saved results, recognised on disk and described as the layers that they were."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from napari_gmff._napari.layers.result_layers import (
+    SHOWN,
+    layer_channels,
+    layer_levels,
+    result_layer_kwargs,
+)
+from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff._napari.layers.stack_layers import LayerTuple, short_name
+from napari_gmff.errors import SourceError
+from napari_gmff.export.atomic import is_result
+from napari_gmff.export.layout import IMAGE_NAMES, Geometry, ImageSpec, Kind
+from napari_gmff.export.pyramid import level_shapes
+from napari_gmff.export.working import create_working_store, write_block
+from napari_gmff.provenance import FILE_NAME, read_provenance
+from napari_gmff.reading.open import read_stack
+from napari_gmff.results import FusionResult, open_result
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+    from napari_gmff.reading.stack import FocusStack
+
+SAVED_KEY = "saved"
+"""Key among the facts of a result layer that names the `SavedSet` it was opened from."""
+
+_TIFF_ENDING = ".ome.tif"
+_COPY_PX = 2048
+
+_KINDS: dict[str, Kind] = {
+    "fused": "intensity",
+    "focus_index": "index",
+    "depth": "depth",
+    "confidence": "confidence",
+    "depth_unrefined": "depth",
+    "max_projection": "intensity",
+    "corrected": "mask",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SavedSet:
+    """A result on disk, in either format.
+
+    Attributes
+    ----------
+    path : Path
+        OME-Zarr folder, or folder of OME-TIFF files.
+    images : dict of str to ImageSpec
+        What it holds, by name.
+    geometry : Geometry
+        Where its pixels lie.
+    provenance : dict
+        Record of the run.
+    levels : dict of str to list of dask.array.Array
+        Pyramid of each image, finest first, axes as in its spec.
+    """
+
+    path: Path
+    images: dict[str, ImageSpec]
+    geometry: Geometry
+    provenance: dict[str, Any]
+    levels: dict[str, list[da.Array]]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Stay the same object: napari copies the metadata of layers."""
+        return self
+
+    @property
+    def name(self) -> str:
+        """Name of the stack that was fused."""
+        return short_name(str(self.provenance["source"]["name"]))
+
+    def as_result(self) -> FusionResult:
+        """Return it as a result that can be saved again; to be closed by the caller.
+
+        Raises
+        ------
+        SourceError
+            If it is no longer there.
+        """
+        if (self.path / FILE_NAME).is_file():
+            return self._copied()
+        return open_result(self.path)
+
+    def _copied(self) -> FusionResult:
+        """Return a copy in a temporary store, made block by block."""
+        folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
+        result = FusionResult(
+            self.images, self.geometry, dict(self.provenance), folder, is_temporary=True
+        )
+        try:
+            group = create_working_store(folder, self.images.values())
+            for name, spec in self.images.items():
+                for time in range(spec.n_times):
+                    finest = self.levels[name][0]
+                    plane = finest[time] if "t" in spec.axes else finest
+                    for rows, columns in _blocks(spec.shape_yx):
+                        block = np.asarray(plane[..., rows, columns])
+                        write_block(group, spec, time, rows, columns, block)
+        except BaseException:
+            result.close()
+            raise
+        return result
+
+
+def saved_place(path: Path) -> tuple[Path, str | None] | None:
+    """Say which saved result a path belongs to, after a short look.
+
+    Parameters
+    ----------
+    path : Path
+        OME-Zarr, folder of OME-TIFF files, its ``provenance.json``, or one of its images.
+
+    Returns
+    -------
+    tuple of Path and (str or None), or None
+        Folder of the result, and the image that was meant where it is only one; None if the path
+        is no part of a result of this program.
+    """
+    if path.is_dir():
+        return (path, None) if is_result(path) else None
+    if path.name == FILE_NAME and is_result(path.parent):
+        return path.parent, None
+    image = path.name.removesuffix(_TIFF_ENDING)
+    # Its neighbour tells that it is a result: the file alone may be anyone's.
+    if image in IMAGE_NAMES and (path.parent / FILE_NAME).is_file() and is_result(path.parent):
+        return path.parent, image
+    return None
+
+
+def open_saved(folder: Path) -> SavedSet:
+    """Open a saved result lazily.
+
+    Raises
+    ------
+    SourceError
+        If it is none, or damaged.
+    """
+    if (folder / FILE_NAME).is_file():
+        return _open_tiffs(folder)
+    result = open_result(folder)
+    levels = {
+        name: [result.image(name, level) for level in range(len(level_shapes(spec.shape_yx)))]
+        for name, spec in result.images.items()
+    }
+    return SavedSet(folder, result.images, result.geometry, result.provenance, levels)
+
+
+def layers_of_saved(saved: SavedSet, only: str | None = None) -> list[LayerTuple]:
+    """Describe the layers of a saved result, the fused image last and so on top.
+
+    Parameters
+    ----------
+    saved : SavedSet
+        As `open_saved` gives it.
+    only : str, optional
+        The one image that is wanted.
+
+    Returns
+    -------
+    list of (data, dict, str)
+        The same layers as after the fusion; they belong to no `ResultSet`.
+    """
+    names = [only] if only is not None else [name for name in SHOWN if name in saved.images]
+    layers: list[LayerTuple] = []
+    for name in names:
+        spec = saved.images[name]
+        for channel in layer_channels(spec, saved.geometry):
+            levels = layer_levels(spec, saved.geometry, saved.levels[name], channel)
+            kwargs = result_layer_kwargs(
+                spec, saved.geometry, saved.provenance, saved.name, channel=channel
+            )
+            kwargs["metadata"][METADATA_KEY][SAVED_KEY] = saved
+            kwargs["multiscale"] = len(levels) > 1
+            layers.append((levels if len(levels) > 1 else levels[0], kwargs, "image"))
+    return layers
+
+
+def _open_tiffs(folder: Path) -> SavedSet:
+    provenance = read_provenance(folder)
+    stacks = {}
+    for name in IMAGE_NAMES:
+        file = folder / f"{name}{_TIFF_ENDING}"
+        if file.is_file():
+            stacks[name] = read_stack(file)
+    if not stacks:
+        raise SourceError(f"{folder}: its images are missing, only {FILE_NAME} is there")
+    is_rgb = any(stack.has_samples for stack in stacks.values())
+    first = next(iter(stacks.values()))
+    geometry = Geometry(first.voxel_size_um[1:], first.origin_yx_um, is_rgb=is_rgb)
+    unit = "slice" if provenance["slices"]["z_um"] is None else "µm"
+    images, levels = {}, {}
+    for name, stack in stacks.items():
+        levels[name] = [_plane_axes(level, stack) for level in stack.levels]
+        images[name] = _spec(name, stack, levels[name][0].shape, unit)
+    return SavedSet(folder, images, geometry, provenance, levels)
+
+
+def _plane_axes(level: da.Array, stack: FocusStack) -> da.Array:
+    """Bring an array of axes (T, C, 1, Y, X[, S]) into the axes (T)(C)YX of an image."""
+    if stack.has_samples:
+        level = level[:, 0, 0].transpose((0, 3, 1, 2))
+    else:
+        level = level[:, :, 0]
+    time = slice(None) if level.shape[0] > 1 else 0
+    channel = slice(None) if level.shape[1] > 1 else 0
+    return level[time, channel]
+
+
+def _spec(name: str, stack: FocusStack, shape: Sequence[int], unit: str) -> ImageSpec:
+    kind = _KINDS[name]
+    t_axis = "t" if stack.n_times > 1 else ""
+    samples = stack.data.shape[-1] if stack.has_samples else 0
+    c_axis = "c" if stack.n_channels > 1 or samples else ""
+    return ImageSpec(
+        name,
+        f"{t_axis}{c_axis}yx",
+        tuple(shape),
+        stack.dtype,
+        kind,
+        unit if kind == "depth" else None,
+        channels=stack.channels if kind == "intensity" and not samples else (),
+    )
+
+
+def _blocks(shape_yx: tuple[int, int]) -> list[tuple[slice, slice]]:
+    height, width = shape_yx
+    return [
+        (slice(y, min(y + _COPY_PX, height)), slice(x, min(x + _COPY_PX, width)))
+        for y in range(0, height, _COPY_PX)
+        for x in range(0, width, _COPY_PX)
+    ]
