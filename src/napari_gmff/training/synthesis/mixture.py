@@ -127,7 +127,31 @@ def random_scene(
     shape_yx: tuple[int, int],
     images: Images,
 ) -> SyntheticStack:
-    """Draw one clean, ordered stack of a kind, with all its parameters."""
+    """Draw one clean, ordered stack of a kind, with all its parameters.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    rng : numpy.random.Generator
+        Draws everything.
+    n_slices : int
+        At least 1.
+    shape_yx : tuple of int
+        Of the slices, each at least 1.
+    images : ImageSource
+        Where textures come from.
+
+    Returns
+    -------
+    SyntheticStack
+        (N, Y, X), linear in light.
+
+    Raises
+    ------
+    ParameterError
+        If `n_slices` or `shape_yx` makes no sense.
+    """
     module, _, function = _GENERATORS[kind].partition(":")
     make = getattr(import_module(f"{_PACKAGE}.{module}"), function)
     scene: SyntheticStack = make(rng, n_slices, shape_yx, images)

@@ -116,26 +116,7 @@ def random_recipe(
 ) -> SyntheticStack:
     """Draw an image and a depth map, mostly over all slices; see `recipe_stack`.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Where chance comes from.
-    n_slices : int
-        At least 1.
-    shape_yx : tuple of int
-        Of the slices, each at least 1.
-    images : ImageSource
-        Where textures come from.
-
-    Returns
-    -------
-    SyntheticStack
-        (N, Y, X), ordered.
-
-    Raises
-    ------
-    ParameterError
-        If `n_slices` or `shape_yx` makes no sense.
+    Parameters and errors: `napari_gmff.training.synthesis.mixture.random_scene`.
     """
     check_count("n_slices", n_slices)
     shape_yx = checked_shape(shape_yx)
