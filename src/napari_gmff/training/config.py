@@ -301,8 +301,12 @@ def load_config(name_or_file: str | Path, **changes: Any) -> TrainConfig:
 
 
 def config_text(config: TrainConfig) -> str:
-    """Return a config as YAML that `load_config` reads."""
-    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    """Return a config as YAML that `load_config` reads; what is None by default is left out.
+
+    So the text, by whose hash a card names its config, outlives options that are added later.
+    """
+    values = config.model_dump(mode="json", exclude_none=True)
+    text: str = yaml.safe_dump(values, sort_keys=False)
     return text
 
 
