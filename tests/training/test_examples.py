@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,15 @@ def test_a_constant_stack_makes_a_finite_example():
     sample = make()
     example = make_example(sample.with_stack(np.zeros_like(sample.stack)), LOSS, None)
     assert np.isfinite(example.seen).all()
+
+
+def test_a_kind_may_spread_its_target_over_more_slices_the_nearest_first():
+    sample = ordered_stack(
+        np.zeros((5, 1, 2)), np.array([[2.0, 0.0]]), np.zeros((1, 2)), "brightfield"
+    )
+    spread = LossConfig(neighbour_share=0.0, spread_slices={"brightfield": 2.0})
+    target = make_example(sample, spread, None).target
+    np.testing.assert_allclose(target[:, 0, 0], [0, 0.25, 0.5, 0.25, 0])
+    np.testing.assert_allclose(target[:, 0, 1], [2 / 3, 1 / 3, 0, 0, 0], rtol=1e-6)
+    other = make_example(replace(sample, kind="recipe"), spread, None).target
+    np.testing.assert_array_equal(other[:, 0, 0], [0, 0, 1, 0, 0])

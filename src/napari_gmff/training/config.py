@@ -123,6 +123,10 @@ class LossConfig(_Strict):
     detail_weight : float
         How much more a pixel counts for each time that its fine detail is the mean's: a wrong
         slice there costs the fused image most.
+    spread_slices : dict of str to float or None
+        Kinds of stacks whose slice cannot be told exactly, and how many slices from the true depth
+        the target falls to 0, in proportion to nearness. A phase object looks sharpest about one
+        slice off its plane, on which side nobody can tell.
     balance_nats : float or None
         See `napari_gmff.training.loss.focus_loss`; None lets all stacks count alike.
     """
@@ -131,6 +135,7 @@ class LossConfig(_Strict):
     flat_weight: float = Field(default=0.5, ge=0)
     unknown_weight: float = Field(default=0.1, ge=0)
     detail_weight: float = Field(default=0.3, ge=0)
+    spread_slices: dict[str, Annotated[float, Field(ge=1)]] | None = None
     balance_nats: float | None = Field(default=None, gt=0)
 
 

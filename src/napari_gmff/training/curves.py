@@ -22,16 +22,14 @@ def draw_curves(run: RunFolder) -> Path | None:
     Returns
     -------
     Path or None
-        The picture; None where matplotlib is not installed or nothing was logged.
+        The picture; None where nothing was logged.
     """
     steps = run.rows(STEP_LOG)
     if not steps:
         return None
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(12, 4), layout="constrained")
     FigureCanvasAgg(figure)
     loss_axes, score_axes, rate_axes = figure.subplots(1, 3)

@@ -58,12 +58,15 @@ def make_example(
         Draws what range of grey levels the stack is seen in: that of a larger image it may be a
         part of, or inverted. None for its own range.
     """
-    return Example(
-        _seen(sample.stack, rng), targets(sample, loss.neighbour_share), _weights(sample, loss)
-    )
+    spread_slices = (loss.spread_slices or {}).get(sample.kind)
+    if spread_slices is None:
+        target = targets(sample, loss.neighbour_share)
+    else:
+        target = targets(sample, 1.0, spread_slices)
+    return Example(_seen(sample.stack, rng), target, _weights(sample, loss))
 
 
-def targets(sample: SyntheticStack, neighbour_share: float) -> Floats:
+def targets(sample: SyntheticStack, neighbour_share: float, spread_slices: float = 1.0) -> Floats:
     """Return the probability that each slice should be taken, (N, Y, X), float32.
 
     Copies of a slice share its probability. Where nothing is known, all slices are alike.
@@ -73,12 +76,15 @@ def targets(sample: SyntheticStack, neighbour_share: float) -> Floats:
     sample : SyntheticStack
         N slices of (Y, X).
     neighbour_share : float
-        Share split between the two slices around the true depth in proportion to nearness.
+        Share split between the slices around the true depth in proportion to nearness.
+    spread_slices : float
+        Distance at which that share falls to 0; 1 for the two slices next to the true depth.
     """
     places = np.array(sample.order)[:, None, None]
     nearest = np.array(sample.order)[sample.index]
     hard = (places == nearest).astype(np.float32)
-    soft = np.clip(1 - np.abs(places - sample.depth), 0, None) * (places >= 0)
+    nearness = 1 - np.abs(places - sample.depth) / spread_slices
+    soft = np.clip(nearness, 0, None) * (places >= 0)
     target = (1 - neighbour_share) * _shared(hard) + neighbour_share * _shared(soft, hard)
     target[:, ~sample.known] = 1 / len(places)
     return np.asarray(target, np.float32)

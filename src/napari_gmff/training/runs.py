@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,8 +140,6 @@ def _train(
 ) -> Path:
     config = run.config()
     mixture = Mixture(_images_of(config), config.data.shares, config.data.distractors)
-    if find_spec("matplotlib") is None:
-        report('no curves.png: drawing needs matplotlib, pip install "napari-gmff[train]"')
     trainer = Trainer(config, mixture, run, device, n_workers=n_workers, report=report)
     with torch_scope(threads):
         trainer.run()

@@ -27,16 +27,16 @@ def random_brightfield(
 ) -> SyntheticStack:
     """Draw a brightfield stack with all its parameters, over what microscopes see.
 
-    Two in five are smears of large, smooth cells in one plane or on a gentle tilt. Half of all
+    Half are smears of large, smooth cells in one plane or on a gentle tilt. Half of all
     stacks are ordinary: well sampled, slices about a depth of focus apart, objects that any
     microscopist would focus on; the others show what else may come under a microscope.
     """
-    smear = rng.random() < 0.4
+    smear = rng.random() < 0.5
     ordinary = rng.random() < 0.5
     if smear:
         objects = ["blood"] if rng.random() < 0.6 else ["blood", str(rng.choice(OBJECTS[1:]))]
-        smallest = log_uniform(rng, 12, 30 if ordinary else 45)
-        layout: Layout = "flat" if rng.random() < 0.6 else "relief"
+        smallest = log_uniform(rng, 14 if ordinary else 12, 42)
+        layout: Layout = "flat" if rng.random() < 0.7 else "relief"
         narrow = 0.6
     else:
         count = int(rng.choice([1, 2, 3], p=[0.55, 0.35, 0.1]))
