@@ -84,7 +84,7 @@ def targets(sample: SyntheticStack, neighbour_share: float, spread_slices: float
     nearest = np.array(sample.order)[sample.index]
     hard = (places == nearest).astype(np.float32)
     nearness = 1 - np.abs(places - sample.depth) / spread_slices
-    soft = np.clip(nearness, 0, None) * (places >= 0)
+    soft = (np.clip(nearness, 0, None) * (places >= 0)).astype(np.float32)
     target = (1 - neighbour_share) * _shared(hard) + neighbour_share * _shared(soft, hard)
     target[:, ~sample.known] = 1 / len(places)
     return np.asarray(target, np.float32)
