@@ -6,12 +6,14 @@ Usage: xvfb-run -a python benchmarks/bench_correction.py [--side 2048] [--slices
 Needs a screen or Xvfb. The stack lies in memory, and then in an OME-TIFF that is read lazily. A
 stroke is 200 px long and as wide as the brush at its first size. Times count from the moment that
 napari tells of the stroke. Without a graphics card most of them is napari's drawing of the stroke;
-`--hidden` hides the window, which leaves our own part.
+`--hidden` hides the window, which leaves our own part. Now and then Python collects the garbage of
+the whole process, napari's included, which holds everything up; that is told apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import tempfile
 import time
 from collections.abc import Callable
@@ -106,13 +108,28 @@ class Watch:
         self.followed = clocks()
 
 
+class Garbage:
+    """Adds up the seconds (wall, processor) in which Python collected garbage."""
+
+    def __init__(self) -> None:
+        self.spent = self._began = (0.0, 0.0)
+        gc.callbacks.append(self._on_phase)
+
+    def _on_phase(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = clocks()
+        else:
+            steps = zip(self.spent, self._began, clocks(), strict=True)
+            self.spent = tuple(before + late - early for before, early, late in steps)
+
+
 def clocks() -> tuple[float, float]:
     """Return seconds on the wall's clock, and of processor time in all threads."""
     return time.perf_counter(), time.process_time()
 
 
 def strokes(
-    viewer: napari.Viewer, result_set: ResultSet, n_strokes: int, side_px: int
+    viewer: napari.Viewer, result_set: ResultSet, n_strokes: int, side_px: int, garbage: Garbage
 ) -> dict[str, list[tuple[float, float]]]:
     """Paint, and return milliseconds (wall, processor) by what was waited for."""
     session = session_of(viewer, result_set)
@@ -122,6 +139,7 @@ def strokes(
     rng = np.random.default_rng(1)
     taken: dict[str, list[tuple[float, float]]] = {
         "window held by us": [],
+        "garbage collected": [],
         "image, depth, record": [],
         "written": [],
     }
@@ -131,7 +149,10 @@ def strokes(
         with layer.block_history():
             for step in range(0, STROKE_PX, 5):
                 layer.paint((y + step, x + step // 2), layer.selected_label, refresh=step > 190)
+        spent = garbage.spent
         wait_until(lambda: session.is_settled)
+        collected = zip(spent, garbage.spent, strict=True)
+        taken["garbage collected"].append(tuple(1e3 * (late - early) for early, late in collected))
         taken["window held by us"].append((1e3 * watch.held[0], 1e3 * watch.held[1]))
         for name, end in (("image, depth, record", watch.followed), ("written", clocks())):
             passed = [1e3 * (late - early) for early, late in zip(watch.stroke, end, strict=True)]
@@ -148,7 +169,7 @@ def main() -> None:
     parser.add_argument("--hidden", action="store_true", help="hide the window")
     args = parser.parse_args()
     array = relief(args.slices, args.side)
-    rows = []
+    rows, garbage = [], Garbage()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stack.ome.tif"
         tifffile.imwrite(path, array, tile=(512, 512), ome=True, metadata={"axes": "ZYX"})
@@ -157,7 +178,9 @@ def main() -> None:
             viewer = napari.Viewer(show=not args.hidden)
             stack = read_stack(source, **options)
             result_set = fused(viewer, stack)
-            for what, taken in strokes(viewer, result_set, args.strokes, args.side).items():
+            for what, taken in strokes(
+                viewer, result_set, args.strokes, args.side, garbage
+            ).items():
                 wall, processor = np.array(taken).T
                 figures = [np.median(wall), wall.max(), np.median(processor), processor.max()]
                 rows.append([where, what, *map(float, figures)])

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_gmff import FusionResult, focus_curves, fuse
+from napari_gmff import FusionResult, curve_memory, fuse
 from napari_gmff.engines.laplacian import LaplacianEnergy
 from napari_gmff.errors import FusionCancelled, ParameterError, SourceError
-from napari_gmff.scores import ReadSlice
+from napari_gmff.scores import ReadSlice, TileScores
 from napari_gmff.window_reader import WindowReader
-from napari_gmff.windows import Box
+from napari_gmff.windows import Box, tiles
 from tests.stacks import (
     NEIGHBOURS,
     SMALL_BLOCKS,
@@ -46,6 +46,7 @@ class KeptEnergies:
     def __init__(self, engine: KeepingEngine, n_slices: int, shape_yx: tuple[int, int]) -> None:
         self._engine = engine
         self._scores = np.empty((n_slices, *shape_yx), np.float32)
+        self.n_bytes = self._scores.nbytes
         self.is_open = True
 
     def prepare(self, read_slice: ReadSlice) -> Iterator[None]:
@@ -60,6 +61,13 @@ class KeptEnergies:
         assert self.is_open
         error = ERROR * np.arange(len(self._scores), dtype=np.float32)
         return self._scores[(slice(None), *part.slices)] + error[:, None, None]
+
+    def iter_scores(self, within: Box) -> Iterator[TileScores]:
+        assert self.is_open
+        for tile in tiles(self._scores.shape[1:], self._engine.tile_px):
+            if tile.intersection(within):
+                for k, plane in enumerate(self._scores):
+                    yield TileScores(k, tile, plane[tile.slices])
 
     def close(self) -> None:
         self.is_open = False
@@ -100,6 +108,12 @@ def assert_agrees(result: FusionResult, n_pixels: int = 25) -> None:
         assert curve.dtype == np.float32
         assert curve.shape == (len(numbers),)
         assert numbers[int(np.argmax(curve))] == index[t, y, x]
+
+
+def assert_agrees_at(result: FusionResult, *pixels: tuple[int, int]) -> None:
+    """Compare the highest score with the index at pixels, all slices being fused."""
+    for y, x in pixels:
+        assert int(np.argmax(result.focus_curve(y, x))) == result.focus_index.compute()[y, x]
 
 
 @pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS, KEEPS])
@@ -189,6 +203,14 @@ def test_rounding_never_decides_against_the_chosen_slice() -> None:
         assert (curve == curve[0]).all(), "the rounding error of a part is in the curve"
 
 
+def test_close_rivals_are_told_apart_without_reading_again(n_read: list[int]) -> None:
+    same = np.repeat(textured((1, 60, 60)), 4, axis=0)
+    with fuse(stack_of(same), engine=KEEPS) as result:
+        n_read[0] = 0
+        result.focus_curve(30, 30)
+        assert n_read == [4]
+
+
 def test_a_curve_can_be_stopped_and_taken_up_again(n_read: list[int]) -> None:
     with fuse(stack_of(textured((6, 60, 60))), engine=KEEPS) as result:
         n_read[0] = 0
@@ -215,7 +237,7 @@ def test_what_is_remembered_is_limited(n_read: list[int], monkeypatch: pytest.Mo
         for x in (5, 100, 5, 100):
             result.focus_curve(5, x)
         assert n_read == [6]
-        monkeypatch.setattr(focus_curves, "CACHE_BYTES", 1)
+        monkeypatch.setattr(curve_memory, "CACHE_BYTES", 1)
         for x in (50, 5, 100):
             result.focus_curve(5, x)
         assert n_read == [15]
@@ -252,22 +274,149 @@ def test_closing_never_waits_for_a_curve(n_read: list[int]) -> None:
     assert n_read == [3], "what was computed before the close was remembered"
 
 
-def test_a_window_that_cannot_be_read_is_not_kept(n_read: list[int]) -> None:
-    stack = stack_of(textured((3, 60, 60)))
-    with fuse(stack, engine=KEEPS) as result:
+def test_a_window_that_cannot_be_read_is_not_kept(
+    n_read: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fuse(stack_of(textured((3, 60, 60))), engine=KEEPS) as result:
         assert result.curves is not None
-        n_read[0] = 0
+        read = WindowReader.engine_slice
 
-        def fails() -> bool:
-            if n_read[0] == 2:
+        def fails(self: WindowReader, position: int) -> np.ndarray:
+            if position == 2:
                 raise SourceError("gone")
-            return False
+            return read(self, position)
 
-        with pytest.raises(SourceError):
-            result.curves.at(5, 5, should_stop=fails)
+        for call in (result.curves.at, result.curves.prepare):
+            with monkeypatch.context() as broken, pytest.raises(SourceError):
+                broken.setattr(WindowReader, "engine_slice", fails)
+                call(5, 5)
         n_read[0] = 0
         assert int(np.argmax(result.focus_curve(5, 5))) == result.focus_index.compute()[5, 5]
         assert n_read == [3]
+
+
+def test_in_a_window_that_was_got_ready_no_pixel_reads(n_read: list[int]) -> None:
+    with fuse(stack_of(textured((3, 250, 250))), engine=KEEPS, **SMALL_BLOCKS) as result:
+        curves = result.curves
+        assert curves is not None
+        assert not curves.is_ready(5, 5)
+        n_read[0] = 0
+        assert curves.prepare(5, 5)
+        assert n_read == [3]
+        assert curves.is_ready(90, 90)
+        assert not curves.is_ready(0, 96)
+        assert_agrees_at(result, (5, 5), (90, 90))
+        assert curves.prepare(60, 60), "there is nothing left to do"
+        assert n_read == [3]
+
+
+def test_a_preparation_can_be_stopped_and_taken_up_by_a_curve(n_read: list[int]) -> None:
+    with fuse(stack_of(textured((6, 60, 60))), engine=KEEPS) as result:
+        curves = result.curves
+        assert curves is not None
+        n_read[0] = 0
+        with pytest.raises(FusionCancelled):
+            curves.prepare(5, 5, should_stop=lambda: n_read[0] >= 4)
+        assert n_read == [4]
+        assert not curves.is_ready(5, 5)
+        assert_agrees_at(result, (9, 40))
+        assert n_read == [6]
+
+
+@pytest.mark.parametrize("asked", [(20, 20), (5, 200)])
+def test_a_curve_waits_for_one_slice_of_a_preparation_at_most(
+    n_read: list[int], asked: tuple[int, int]
+) -> None:
+    with fuse(stack_of(textured((6, 100, 250))), engine=KEEPS, **SMALL_BLOCKS) as result:
+        curves = result.curves
+        assert curves is not None
+        n_read[0] = 0
+        is_preparing, found = threading.Event(), []
+
+        def lets_the_curve_come() -> bool:
+            is_preparing.set()
+            while not curves.is_asked_for:
+                assert asking.is_alive()
+            return False
+
+        def ask() -> None:
+            assert is_preparing.wait(20)
+            found.append(curves.at(*asked))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert not curves.prepare(5, 5, should_stop=lets_the_curve_come)
+        asking.join(20)
+        # The same window goes on after its first slice, another begins.
+        assert n_read == [6 if asked == (20, 20) else 7]
+        assert int(np.argmax(found[0])) == result.focus_index.compute()[asked]
+
+
+def test_a_preparation_gives_way_to_a_curve_under_way(n_read: list[int]) -> None:
+    with fuse(stack_of(textured((3, 60, 60))), engine=KEEPS) as result:
+        curves = result.curves
+        assert curves is not None
+        answers: list[bool] = []
+
+        def asks_beside() -> bool:
+            answers.append(curves.prepare(5, 5))
+            return False
+
+        curves.at(5, 5, should_stop=asks_beside)
+        assert set(answers) == {False}
+
+
+def test_closing_ends_a_preparation() -> None:
+    with fuse(stack_of(textured((3, 60, 60))), engine=KEEPS) as result:
+        curves = result.curves
+        assert curves is not None
+
+        def closes() -> bool:
+            curves.close()
+            return False
+
+        with pytest.raises(FusionCancelled):
+            curves.prepare(5, 5, should_stop=closes)
+        assert not curves.is_ready(5, 5)
+
+
+@pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS])
+def test_there_is_nothing_to_get_ready_where_no_window_is_kept(
+    n_read: list[int], engine: str
+) -> None:
+    with fuse(stack_of(textured((3, 60, 60))), engine=engine) as result:
+        assert result.curves is not None
+        n_read[0] = 0
+        assert result.curves.is_ready(5, 5)
+        assert result.curves.prepare(5, 5)
+        assert n_read == [0]
+
+
+def test_several_windows_stay_ready_within_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fuse(stack_of(textured((3, 90, 250))), engine=KEEPS, **SMALL_BLOCKS) as result:
+        curves = result.curves
+        assert curves is not None
+        xs = (5, 100, 200)
+        for x in xs:
+            curves.prepare(5, x)
+        assert [curves.is_ready(5, x) for x in xs] == [True, True, True]
+        curves.close()
+        monkeypatch.setattr(curve_memory, "KEPT_BYTES", 1)
+        for x in xs:
+            curves.prepare(5, x)
+        assert [curves.is_ready(5, x) for x in xs] == [False, False, True]
+
+
+def test_the_parts_that_are_got_ready_cover_the_result_once() -> None:
+    options = {"region": ((20, 90), (15, 240)), "engine": KEEPS, **SMALL_BLOCKS}
+    with fuse(stack_of(textured((2, 100, 250))), **options) as result:
+        assert result.curves is not None
+        times = np.zeros(result.images["fused"].shape_yx, int)
+        parts = {result.curves.window_at(y, x) for y in range(70) for x in range(225)}
+        for part in parts:
+            assert result.curves.window_at(part.y0, part.x1 - 1) == part
+            times[part.slices] += 1
+        assert (times == 1).all()
 
 
 def test_a_pixel_that_is_not_finite_has_no_score() -> None:

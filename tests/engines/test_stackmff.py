@@ -190,6 +190,21 @@ def test_parts_of_a_kept_window_are_scored_as_in_a_run(engine):
     kept.close()
 
 
+def test_tiles_of_a_kept_window_are_those_of_a_run_to_the_last_bit(engine):
+    stack, pixel = random_stack(3, 150, 200), Box(140, 141, 130, 131)
+    kept = engine.keep_window(3, (150, 200))
+    assert kept.n_bytes == 3 * 64 * 64 * 24 * 4
+    list(kept.prepare(lambda k: stack[k]))
+    run = engine.iter_scores(lambda k: stack[k], 3, (150, 200), within=pixel)
+    expected = [item for item in run if item is not None]
+    found = [item for item in kept.iter_scores(pixel) if item is not None]
+    assert [one.slice_index for one in found] == [0, 1, 2]
+    for one, other in zip(found, expected, strict=True):
+        assert one.tile == other.tile
+        np.testing.assert_array_equal(one.scores, other.scores)
+    kept.close()
+
+
 def test_a_kept_window_leaves_no_scratch_file(random_weights, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     engine = StackMFFV4Engine(EngineOptions(weights=str(random_weights), memory_limit_mb=0))

@@ -169,7 +169,7 @@ def _add_pictures(
 
     folder = args.output / FILES
     folder.mkdir(parents=True, exist_ok=True)
-    report.pictures.extend(write_plots(board, folder, report.notes))
+    report.pictures.extend(write_plots(board, folder))
     if args.stacks is not None:
         report.pictures.extend(write_gallery(args.stacks, runners, folder, report.notes))
 

@@ -128,13 +128,27 @@ class FocusEngine(Protocol):
 
 
 class KeptWindow(Protocol):
-    """A window whose costly part is done once, so that scores of small parts come quickly."""
+    """A window whose costly part is done once, so that scores of small parts come quickly.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Memory, or scratch file, that it holds until it is closed.
+    """
+
+    n_bytes: int
 
     def prepare(self, read_slice: ReadSlice) -> Iterator[None]:
         """Do the costly part, slice by slice; it can be interrupted and taken up at any item."""
 
     def scores(self, part: Box) -> NDArray[np.float32]:
-        """Return the scores (N, h, w) of a part, in window pixels, once it is prepared."""
+        """Return the scores (N, h, w) of a part, in window pixels, once it is prepared.
+
+        They are those of a run up to rounding.
+        """
+
+    def iter_scores(self, within: Box) -> Iterator[TileScores | None]:
+        """Score the tiles that meet a part exactly as `FocusEngine.iter_scores` does."""
 
     def close(self) -> None:
         """Give back memory and scratch files."""

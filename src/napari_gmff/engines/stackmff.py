@@ -171,16 +171,23 @@ class StackMFFV4Window:
         Scores the parts.
     n_slices, shape_yx
         As for `FocusEngine.iter_scores`.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Size of the maps.
     """
 
     def __init__(self, engine: StackMFFV4Engine, n_slices: int, shape_yx: tuple[int, int]) -> None:
         self._engine = engine
         self._n_slices = n_slices
+        self._shape_yx = shape_yx
         self._padded = padded_shape(shape_yx)
         self._room = ExitStack()
         height, width = self._padded
         map_shape = (n_slices, height // 4, width // 4, QUARTER_CHANNELS)
         limit_mb = engine._options.memory_limit_mb
+        self.n_bytes = 4 * math.prod(map_shape)
         self._coarse = self._room.enter_context(coarse_maps(map_shape, limit_mb))
 
     def prepare(self, read_slice: ReadSlice) -> Iterator[None]:
@@ -205,6 +212,14 @@ class StackMFFV4Window:
                 here = common.shifted(-cooled.tile.y0, -cooled.tile.x0).slices
                 scores[(cooled.slice_index, *there)] = cooled.scores[here]
         return scores
+
+    def iter_scores(self, within: Box) -> Iterator[TileScores | None]:
+        """Score the tiles of a run that meet a part."""
+        items = self._engine._evaluator.iter_fine(
+            self._n_slices, self._padded, self._coarse, within=within
+        )
+        for item in self._engine._guarded(items):
+            yield self._engine._cooled(_within_image(item, self._shape_yx))
 
     def close(self) -> None:
         """Give back the room of the coarse maps."""

@@ -1,4 +1,4 @@
-"""Plots of the board; they need matplotlib, which comes with the extra ``train``."""
+"""Plots of the board."""
 
 from __future__ import annotations
 
@@ -13,16 +13,12 @@ from napari_gmff.export.atomic import staging
 if TYPE_CHECKING:
     from napari_gmff.evaluation.board import Board
 
-NO_MATPLOTLIB = (
-    'plots left out: they need matplotlib, which comes with pip install "napari-gmff[train]"'
-)
-
 _LEAST_WRONG = 1e-4
 """Left end of the logarithmic axis; a perfect score stands there."""
 
 
-def write_plots(board: Board, folder: Path, notes: list[str]) -> list[tuple[str, str]]:
-    """Write the plots as PNG files, or a note that they were left out.
+def write_plots(board: Board, folder: Path) -> list[tuple[str, str]]:
+    """Write the plots as PNG files.
 
     Parameters
     ----------
@@ -30,19 +26,12 @@ def write_plots(board: Board, folder: Path, notes: list[str]) -> list[tuple[str,
         With all columns filled.
     folder : Path
         Existing folder.
-    notes : list of str
-        Gets a line where matplotlib is missing.
 
     Returns
     -------
     list of (str, str)
         File name and caption of each plot.
     """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        notes.append(NO_MATPLOTLIB)
-        return []
     wrong = {
         column.name: {
             name: 1 - getattr(board.mean(column.name, name), column.main_metric)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import gc
-import tempfile
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from napari.utils.notifications import NotificationSeverity, notification_manager
+from napari.utils.notifications import NotificationSeverity
 from qtpy.QtWidgets import QApplication
 
 from napari_gmff import iter_fuse
-from napari_gmff._napari.layers.result_sets import METADATA_KEY, result_sets
+from napari_gmff._napari.layers.result_sets import METADATA_KEY, result_sets, set_of
 from napari_gmff._napari.layers.stack_layers import StackSource, layers_of_stack
 from tests.gui.fusion_dock import (
     NAMES,
@@ -34,19 +33,6 @@ from tests.stacks import stack_of as array_stack
 from tests.stacks import textured
 
 
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(tmp_path, monkeypatch):
-    """Keep what others do at the same time out of the way."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    notification_manager.records.clear()
-    yield make_napari_viewer()
-    wait_for_threads()
-
-
 @pytest.mark.parametrize("read", [1, 7], ids=["while measuring", "while fusing"])
 def test_a_cancelled_run_leaves_no_layer_and_no_file_behind(viewer, qtbot, read):
     held = HeldStack(textured((4, 90, 70)), (1, 90, 70))
@@ -58,9 +44,11 @@ def test_a_cancelled_run_leaves_no_layer_and_no_file_behind(viewer, qtbot, read)
     assert not widget.panel.fuse.isEnabled(), "one run at a time"
     assert not widget.panel.preview.isEnabled()
     qtbot.waitUntil(held.is_held.is_set, timeout=WAIT_MS)
+    assert result_sets(viewer).is_fusing, "others leave the processor to it"
     widget.panel.cancel.click()
     held.gate.set()
     wait_for_end(qtbot, widget)
+    assert not result_sets(viewer).is_fusing
     assert names(viewer) == ["relief"]
     assert temporary_results() == before
     assert widget.panel.fuse.isEnabled()
@@ -231,6 +219,30 @@ def test_deleting_all_layers_of_a_result_stops_its_run(viewer, qtbot):
     wait_for_end(qtbot, widget)
     assert names(viewer) == ["relief"]
     assert "were deleted" in notices(NotificationSeverity.WARNING)[0]
+
+
+def test_the_fused_image_becomes_active_and_the_stack_is_what_is_fused_again(viewer, qtbot):
+    widget = docked(viewer)
+    source = add_stack(viewer)
+    for _ in range(2):
+        fuse_and_wait(qtbot, widget)
+        fused = viewer.layers["relief fused"]
+        assert viewer.layers.selection.active is fused
+        assert widget.picker.view.layers == (source,)
+        assert set_of(fused).source_layers == [source]
+    assert names(viewer) == ["relief", *NAMES]
+
+
+def test_a_layer_selected_during_the_run_stays_selected(viewer, qtbot):
+    widget = docked(viewer)
+    source = add_stack(viewer)
+    notes = viewer.add_points(np.zeros((1, 3)), name="notes")
+    viewer.layers.selection.active = source
+    widget.panel.fuse.click()
+    viewer.layers.selection.active = notes
+    wait_for_end(qtbot, widget)
+    assert "relief fused" in viewer.layers
+    assert set(viewer.layers.selection) == {notes}
 
 
 def test_a_preview_shows_temporary_layers_that_the_next_one_replaces(viewer, qtbot):

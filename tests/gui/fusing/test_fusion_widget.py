@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 
 import numpy as np
-import pytest
-from napari.utils.notifications import notification_manager
 
 from napari_gmff import FuseParams, fuse
 from napari_gmff._napari.layers.layer_stacks import stack_of, understood
@@ -28,19 +25,6 @@ from tests.gui.fusion_dock import (
 )
 from tests.stacks import stack_of as array_stack
 from tests.stacks import textured
-
-
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(tmp_path, monkeypatch):
-    """Keep what others do at the same time out of the way."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    notification_manager.records.clear()
-    yield make_napari_viewer()
-    wait_for_threads()
 
 
 def test_open_a_stack_press_fuse_and_see_the_result(viewer, qtbot):

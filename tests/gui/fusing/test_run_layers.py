@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-
 import numpy as np
-import pytest
-from napari.utils.notifications import notification_manager
 
 from napari_gmff import fuse
 from napari_gmff._napari.layers.result_sets import result_sets, set_of
@@ -23,23 +19,9 @@ from tests.gui.fusion_dock import (
     notices,
     stopped_in_second_window,
     wait_for_end,
-    wait_for_threads,
 )
 from tests.stacks import stack_of as array_stack
 from tests.stacks import textured
-
-
-@pytest.fixture(autouse=True)
-def _own_temporary_folder(tmp_path, monkeypatch):
-    """Keep what others do at the same time out of the way."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    notification_manager.records.clear()
-    yield make_napari_viewer()
-    wait_for_threads()
 
 
 def test_results_appear_window_by_window_while_the_run_goes_on(viewer, qtbot):

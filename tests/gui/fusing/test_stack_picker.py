@@ -11,9 +11,12 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 
 from napari_gmff._napari.fusing.stack_picker import StackPicker
-from napari_gmff._napari.layers.result_layers import METADATA_KEY
+from napari_gmff._napari.inspecting.confidence_panel import ConfidencePanel
+from napari_gmff._napari.inspecting.swipe import Swipe
+from napari_gmff._napari.layers.result_sets import METADATA_KEY, set_of
 from napari_gmff._napari.layers.stack_layers import StackSource, layers_of_stack
 from tests.gui.fusion_dock import PLACE, HeldStack
+from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
 
 
@@ -65,6 +68,36 @@ def test_the_active_layer_is_followed_but_not_to_a_flat_one(viewer, picker):
     for layer, expected in ((first, "first"), (second, "second"), (flat, "second")):
         viewer.layers.selection.active = layer
         assert picked(picker) == expected
+
+
+def test_the_stack_stays_picked_when_a_result_is_selected_moved_or_deleted(viewer, picker):
+    first = add(viewer, "first")
+    add(viewer, "second")
+    viewer.layers.selection.active = first
+    facts = {METADATA_KEY: {"set": None}}
+    result = add(viewer, "first fused", metadata=facts)
+    assert viewer.layers.selection.active is result
+    assert picked(picker) == "first"
+    viewer.layers.move(2, 0)
+    assert picked(picker) == "first"
+    viewer.layers.remove(result)
+    assert picked(picker) == "first"
+
+
+def test_the_stack_stays_picked_when_its_channels_are_reordered_or_deleted(viewer, picker):
+    add(viewer, "other")
+    array = np.stack([textured(), textured(seed=1)])
+    source = StackSource(stack_of(array, axes="CZYX", voxel_size_um=(2, 0.5, 0.5)))
+    for data, kwargs, _ in layers_of_stack(source, "cells"):
+        viewer.add_image(data, **kwargs)
+    assert picker.view.name == "cells"
+    viewer.layers.move(2, 1)
+    assert picker.view.name == "cells"
+    assert len(picker.view.layers) == 2
+    viewer.layers.selection.active = viewer.layers["other"]
+    viewer.layers.selection.active = viewer.layers[1]
+    viewer.layers.remove(viewer.layers[1])
+    assert picker.view.layers == (viewer.layers[1],)
 
 
 def test_layers_that_are_no_stacks_of_the_user_are_not_offered(viewer, picker):
@@ -185,3 +218,16 @@ def test_a_closed_picker_hears_nothing_more(viewer, picker):
     layer.scale = (5.0, 1, 1)
     add(viewer, "more")
     assert told == []
+
+
+def test_layers_that_help_to_look_at_a_result_are_not_offered(viewer, picker, qtbot):
+    made = fused_set(viewer)
+    panel = ConfidencePanel(viewer, set())
+    qtbot.addWidget(panel)
+    panel.use(made)
+    stacks = offered(picker)
+    panel.box.setChecked(True)
+    swipe = Swipe(viewer, made)
+    assert panel.overlay in viewer.layers and swipe.layers
+    assert offered(picker) == stacks
+    assert set_of(panel.overlay) is None

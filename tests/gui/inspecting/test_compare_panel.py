@@ -92,7 +92,7 @@ def test_a_comparison_ends_when_a_layer_of_it_is_removed(viewer, panel, name):
     viewer.layers.remove(name)
     assert panel.mode == OFF
     assert not panel.modes.isEnabled()
-    assert panel.words == "The stack's layer or the fused image is gone."
+    assert panel.words == "The stack's layer or the fused image is not there."
     assert not any(layer.name.endswith("(swipe)") for layer in viewer.layers)
 
 

@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QSlider, QS
 from napari_gmff._napari.common.viewer_parts import camera_of
 from napari_gmff._napari.inspecting.compare_panel import SWIPE
 from napari_gmff._napari.inspecting.inspector import FocusInspector
-from napari_gmff._napari.layers.result_sets import METADATA_KEY, result_sets
+from napari_gmff._napari.inspecting.pixel_facts import facts_of
+from napari_gmff._napari.layers.result_sets import result_sets
+from napari_gmff._napari.layers.saved_results import layers_of_saved, open_saved
 from tests.gui.sets import fused_set
 
 
@@ -94,10 +96,44 @@ def test_without_a_fusion_it_says_what_to_do(model, alone):
     assert len(result_sets(model)) == 0
 
 
-def test_a_result_opened_from_disk_is_told_apart(model, alone):
-    facts = {"set": None, "image": "fused", "channel": None, "provenance": {}}
-    model.add_image(np.zeros((9, 9)), metadata={METADATA_KEY: facts})
-    assert "opened from disk" in alone.empty_words
+def reopened(model, path, only=None):
+    """Open a saved result, or one image of it, in a viewer."""
+    for data, kwargs, _ in layers_of_saved(open_saved(path), only):
+        model.add_image(data, **kwargs)
+
+
+def test_a_result_from_disk_shows_what_its_images_say_and_what_needs_the_stack(
+    model, alone, qtbot, tmp_path
+):
+    fresh = ViewerModel()
+    made = fused_set(fresh)
+    reopened(model, made.result.save(tmp_path / "saved.ome.zarr"))
+    assert "Reading" in alone.empty_words
+    qtbot.waitUntil(lambda: alone.result_set is not None)
+    assert alone.empty_words == ""
+    assert "open relief and press Fuse" in alone.needs_stack_words
+    alone.pixel.pin((0, 20, 100))
+    assert alone.pixel.words == f"Pinned: {facts_of(made, (0, 20, 100)).words}"
+    assert not alone.pixel.plot.isVisible()
+    assert not alone.pixel.go.isEnabled()
+    assert not alone.compare.modes.isEnabled()
+    qtbot.waitUntil(lambda: "slices are used" in alone.slices.words)
+    qtbot.waitUntil(lambda: "below" in alone.confidence.words)
+    alone.confidence.box.setChecked(True)
+    assert alone.confidence.overlay is not None
+    model.layers.selection.active = None
+    fused_set(model)
+    qtbot.waitUntil(lambda: alone.result_set is not None)
+    assert alone.needs_stack_words == ""
+    assert alone.pixel.plot.isVisible()
+
+
+def test_part_of_a_result_is_told_apart(model, alone, tmp_path):
+    fresh = ViewerModel()
+    path = fused_set(fresh).result.save(tmp_path / "saved.ome.zarr", images={"depth"})
+    reopened(model, path)
+    assert "does not hold all images" in alone.empty_words
+    assert alone.result_set is None
 
 
 def test_a_click_in_the_image_pins_the_pixel_under_it(viewer, inspector, qtbot):

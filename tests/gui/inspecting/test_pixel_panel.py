@@ -138,7 +138,8 @@ def test_a_computation_nobody_waits_for_is_told_to_stop(viewer, panel, qtbot, mo
     monkeypatch.setattr(module, "curves_of", waits)
     panel.use(fused_set(viewer))
     panel.pin((0, 1, 1))
-    assert panel.other.words == "Computing the focus curve…"
+    assert panel.other.words == ""
+    qtbot.waitUntil(lambda: panel.other.words == "Getting the focus curve ready…")
     panel.unpin()
     qtbot.waitUntil(lambda: told == [(0, 1, 1)])
     assert panel.other.words == ""
@@ -208,4 +209,4 @@ def test_without_the_layer_of_the_stack_the_button_says_why_it_is_off(viewer, pa
     viewer.layers.remove(made.source_layers[0])
     panel.follow_layers()
     assert not panel.go.isEnabled()
-    assert "layer of the stack is gone" in panel.go.toolTip()
+    assert "layer of the stack is not there" in panel.go.toolTip()

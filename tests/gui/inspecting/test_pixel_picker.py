@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_gmff._napari.common.viewer_parts import camera_of
 from napari_gmff._napari.inspecting.pixel_picker import PixelPicker
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
@@ -39,6 +40,13 @@ def press(viewer, world, *, moved_px=0, button=1, modifiers=()):
         next(steps, None)
     event.type = "mouse_release"
     next(steps, None)
+
+
+def world_of_mark(marker):
+    """Return the middle of the mark, whose four sides follow each other."""
+    starts, along = marker.data[:, 0], marker.data[:, 1]
+    np.testing.assert_allclose(starts + along, np.roll(starts, -1, axis=0))
+    return np.asarray(marker.data_to_world(starts.mean(axis=0)))
 
 
 def test_the_pixel_under_the_pointer_is_told(viewer, picker, qtbot):
@@ -112,17 +120,29 @@ def test_the_mark_lies_on_the_pixel_and_leaves_the_selection_alone(viewer, picke
     picker.mark((0, 20, 40))
     assert viewer.layers.selection.active is made.source_layers[0]
     marker = picker.marker
-    np.testing.assert_allclose(marker.data_to_world(marker.data[0]), [10.0, 20.0])
+    np.testing.assert_allclose(world_of_mark(marker), [10.0, 20.0])
     picker.mark((0, 1, 2))
     assert picker.marker is marker
-    np.testing.assert_allclose(marker.data_to_world(marker.data[0]), [0.5, 1.0])
+    np.testing.assert_allclose(world_of_mark(marker), [0.5, 1.0])
+
+
+def test_the_mark_is_as_large_on_the_screen_at_every_zoom(viewer, picker):
+    picker.use(fused_set(viewer))
+    picker.mark((0, 20, 40))
+    marker = picker.marker
+    for zoom in (1.0, 8.0, 0.25):
+        camera_of(viewer).zoom = zoom
+        sides_px = np.linalg.norm(marker.data[:, 1], axis=1) * marker.scale[-1] * zoom
+        np.testing.assert_allclose(sides_px, 14.0)
+        assert marker.edge_width * marker.scale[-1] * zoom == pytest.approx(3.0)
+        np.testing.assert_allclose(world_of_mark(marker), [10.0, 20.0])
 
 
 def test_the_mark_of_a_time_series_lies_at_its_time(viewer, picker):
     made = fused_set(viewer, stack_of(textured((3, 4, 60, 70)), "TZYX"))
     picker.use(made)
     picker.mark((2, 20, 40))
-    world = picker.marker.data_to_world(picker.marker.data[0])
+    world = world_of_mark(picker.marker)
     viewer.dims.set_point(0, 2)
     assert made.pixel_at(world) == (2, 20, 40)
 

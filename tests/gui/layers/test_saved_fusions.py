@@ -1,4 +1,4 @@
-"""Results from disk have heights as a fresh fusion has."""
+"""Results from disk have pixels and heights as a fresh fusion has, though no stack."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from napari_gmff._napari.heights.fused_picture import fused_picture, looks_of
 from napari_gmff._napari.heights.height_map import HeightMap, scale_of
 from napari_gmff._napari.layers.saved_fusions import SavedFusion, saved_fusions
 from napari_gmff._napari.layers.saved_results import layers_of_saved, open_saved
+from napari_gmff.errors import SourceError
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
 
@@ -46,6 +47,51 @@ def test_heights_and_picture_are_those_of_the_fusion(format, axes, tmp_path):
         np.testing.assert_array_equal(
             fused_picture(fusion.images, time, looks, 0), fused_picture(made.images, time, looks, 0)
         )
+
+
+@pytest.mark.parametrize(("format", "axes"), [("ome-zarr", "TCZYX"), ("ome-tiff", "ZYX")])
+def test_fetched_pixels_are_in_memory_and_those_of_the_fusion(format, axes, tmp_path):
+    shape = (2, 2, 4, 64, 96) if axes == "TCZYX" else (4, 64, 96)
+    fresh = ViewerModel()
+    made = fused_set(fresh, stack_of(textured(shape), axes, voxel_size_um=(2.0, 0.5, 0.25)))
+    _, fusion = reopened(made, tmp_path / "saved", format)
+    assert not fusion.images.is_fetched
+    fusion.images.fetch()
+    assert fusion.images.is_fetched
+    for name in ("fused", "focus_index", "depth", "confidence"):
+        levels = fusion.images.levels(name)
+        for found, expected in zip(levels, made.images.levels(name), strict=True):
+            assert isinstance(found, np.ndarray)
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_place_in_the_viewer_is_the_pixel_of_the_saved_result(tmp_path):
+    fresh = ViewerModel()
+    made = fused_set(fresh, stack_of(textured((2, 4, 64, 96)), "TZYX", voxel_size_um=(2, 0.5, 1)))
+    viewer, fusion = reopened(made, tmp_path / "saved.ome.zarr", "ome-zarr")
+    layer = fusion.any_layer()
+    for pixel in ((0, 0, 0), (1, 63, 95), (1, 10, 20)):
+        world = layer.data_to_world(fusion.data_point(layer, *pixel))
+        assert fusion.pixel_at(world) == pixel
+    assert fusion.pixel_at((0, 0, -5, 0)) is None
+    viewer.layers.clear()
+    assert fusion.pixel_at((0, 0, 0, 0)) is None
+
+
+def test_what_needs_the_stack_names_it(tmp_path):
+    fresh = ViewerModel()
+    _, fusion = reopened(fused_set(fresh), tmp_path / "saved.ome.zarr", "ome-zarr")
+    assert "open relief and press Fuse" in fusion.needs_stack
+
+
+def test_an_image_that_went_away_is_an_error_with_its_name(tmp_path):
+    fresh = ViewerModel()
+    _, fusion = reopened(fused_set(fresh), tmp_path / "saved.ome-tiff", "ome-tiff")
+    for file in (tmp_path / "saved.ome-tiff").glob("*.ome.tif"):
+        file.write_bytes(b"")
+    with pytest.raises(SourceError, match=r"saved\.ome-tiff"):
+        fusion.images.fetch()
+    assert not fusion.images.is_fetched
 
 
 def test_a_saved_result_is_one_fusion_as_long_as_it_has_layers(tmp_path):

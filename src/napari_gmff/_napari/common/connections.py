@@ -8,8 +8,6 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
-_Made = tuple[Any, Callable[..., Any]]
-
 
 class Connections(QObject):
     """Connects callbacks as long as a widget is part of a window.
@@ -23,12 +21,12 @@ class Connections(QObject):
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
-        self._made: list[_Made] = []
+        self._made = _Made()
         self._is_cut = False
         widget.installEventFilter(self)
-        # A list of its own: when the owner is destroyed, so is this object.
-        made = self._made
-        widget.destroyed.connect(lambda _=None: _cut(made))
+        # An object of its own: when the owner is destroyed, so is this one. No lambda: PyQt would
+        # call it even where Python has collected it together with the owner, and crash.
+        widget.destroyed.connect(self._made.cut)
 
     def add(self, signal: Any, callback: Callable[..., Any]) -> None:
         """Connect a callback.
@@ -40,7 +38,7 @@ class Connections(QObject):
         callback : callable
             Called with what the signal carries; a bound method, which is not kept alive.
         """
-        self._made.append((signal, callback))
+        self._made.pairs.append((signal, callback))
         if not self._is_cut:
             signal.connect(callback)
 
@@ -49,17 +47,24 @@ class Connections(QObject):
         if event.type() == QEvent.Type.ParentChange and isinstance(watched, QWidget):
             is_out = watched.parent() is None
             if is_out and not self._is_cut:
-                _cut(self._made)
+                self._made.cut()
             elif not is_out and self._is_cut:
-                for signal, callback in self._made:
-                    signal.connect(callback)
+                self._made.connect()
             self._is_cut = is_out
         return False
 
 
-def _cut(made: list[_Made]) -> None:
-    for signal, callback in made:
-        try:
-            signal.disconnect(callback)
-        except (ValueError, RuntimeError):  # it went away by itself
-            continue
+class _Made:
+    def __init__(self) -> None:
+        self.pairs: list[tuple[Any, Callable[..., Any]]] = []
+
+    def connect(self) -> None:
+        for signal, callback in self.pairs:
+            signal.connect(callback)
+
+    def cut(self) -> None:
+        for signal, callback in self.pairs:
+            try:
+                signal.disconnect(callback)
+            except (ValueError, RuntimeError):  # it went away by itself
+                continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -15,6 +16,7 @@ from napari_gmff._napari.fusing.run_layers import (
     slices_of,
 )
 from napari_gmff._napari.fusing.worker import FusionRun
+from napari_gmff._napari.layers.result_sets import result_sets
 from napari_gmff.errors import GmffError
 from napari_gmff.pipeline import iter_fuse
 from napari_gmff.plan import make_plan
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_gmff._napari.fusing.worker import MakeSteps
     from napari_gmff._napari.layers.stack_views import StackView
@@ -78,6 +80,7 @@ class FusionRuns(QObject):
         self._reason = ""
         self._is_growing = False
         self._told: set[str] = set()
+        self._selected: weakref.WeakSet[Layer] = weakref.WeakSet()
         viewer.layers.events.removed.connect(self._on_removed)
 
     @property
@@ -94,6 +97,9 @@ class FusionRuns(QObject):
         self, view: StackView, stack: FocusStack, params: FuseParams, *, replaces: bool
     ) -> None:
         """Fuse a stack into new layers.
+
+        At the end the fused image becomes the active layer, unless the user has selected another
+        one meanwhile.
 
         Parameters
         ----------
@@ -177,6 +183,7 @@ class FusionRuns(QObject):
         self._run, self._stack, self._layers, self._reason = run, stack, layers, ""
         self._is_growing = False
         self._told = set(stack.notes)  # those are in the dock
+        self._selected = weakref.WeakSet(self._viewer.layers.selection)
         self._guard = SourceGuard(self._viewer, layers.source_layers, self.cancel)
         run.announced.connect(layers.expect)
         run.window_done.connect(self._on_window)
@@ -185,6 +192,7 @@ class FusionRuns(QObject):
         run.finished.connect(lambda result: self._once_complete(layers, result, on_success))
         run.failed.connect(self._on_failed)
         run.cancelled.connect(self._on_cancelled)
+        result_sets(self._viewer).is_fusing = True
         self.started.emit()
         run.start()
 
@@ -224,8 +232,12 @@ class FusionRuns(QObject):
         assert layers is not None and stack is not None
         made = layers.finish(stack, params, result)
         self._stack = None  # the set closes it
+        is_left_alone = set(self._viewer.layers.selection) == set(self._selected)
         if replaces and not replace_earlier(self._viewer, made):
             show_info("The earlier result is kept: it was corrected by hand, or is locked.")
+        if is_left_alone:
+            # Saving, and the controls of layers, act on what was made. The picked stack stays.
+            self._viewer.layers.selection.active = made.any_layer()
         self._end(keeps_layers=True)
         for warning in result.provenance["warnings"]:
             self._tell(warning)
@@ -257,6 +269,7 @@ class FusionRuns(QObject):
     def _end(self, *, keeps_layers: bool) -> None:
         run, layers, stack, guard = self._run, self._layers, self._stack, self._guard
         self._run = self._layers = self._stack = self._guard = None
+        result_sets(self._viewer).is_fusing = False
         if guard is not None:
             guard.release()
         if layers is not None and not keeps_layers:

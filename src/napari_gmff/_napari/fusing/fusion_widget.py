@@ -8,12 +8,12 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_gmff._napari.common.background import Background
 from napari_gmff._napari.common.field_editors import ChoiceEditor, SliceRangeEditor
 from napari_gmff._napari.common.real_viewer import real_viewer
 from napari_gmff._napari.common.settings import plugin_settings
 from napari_gmff._napari.common.words import with_mnemonic
 from napari_gmff._napari.fusing.device_line import DeviceLine
+from napari_gmff._napari.fusing.engine_editor import EngineEditor
 from napari_gmff._napari.fusing.estimates import Estimates
 from napari_gmff._napari.fusing.fusion_runs import FusionRuns
 from napari_gmff._napari.fusing.image_boxes import time_on_screen, visible_box
@@ -24,7 +24,6 @@ from napari_gmff._napari.fusing.run_text import RunText, RunWords
 from napari_gmff._napari.fusing.stack_picker import StackPicker
 from napari_gmff._napari.fusing.weights_editor import WeightsEditor
 from napari_gmff._napari.layers.slice_status import show_slice_in_status
-from napari_gmff.engines.registry import engine_names, engine_titles
 from napari_gmff.errors import GmffError, ParameterError
 from napari_gmff.params import CLASSICAL_ENGINE
 from napari_gmff.plan import make_plan
@@ -56,7 +55,7 @@ class FusionWidget(QWidget):
         self.picker = StackPicker(viewer, letters)
         self.form = ParameterForm(
             {
-                "engine": ChoiceEditor([(name, name) for name in engine_names()]),
+                "engine": EngineEditor(),
                 "weights": WeightsEditor(),
                 "channel": ChoiceEditor([(_ALL_CHANNELS, "combined")]),
                 "z_range": SliceRangeEditor(),
@@ -71,12 +70,10 @@ class FusionWidget(QWidget):
         self.text = RunText(self._run_words, letters)
         self.runs = FusionRuns(viewer, self)
         self.estimates = Estimates(self)
-        self._titles = Background(self)
         self._lay_out(letters)
         self._connect()
         self._take_settings()
         self._on_stack()
-        self._titles.ask(engine_titles)
         show_slice_in_status(viewer)
 
     def fuse(self) -> None:
@@ -154,7 +151,6 @@ class FusionWidget(QWidget):
         self.picker.changed.connect(self._on_stack)
         self.form.changed.connect(self._on_params)
         self.estimates.known.connect(self._on_estimates)
-        self._titles.answered.connect(self._on_titles)
         self.device.devices_found.connect(self._on_devices)
         self.panel.fuse_clicked.connect(self.fuse)
         self.panel.preview_clicked.connect(self.preview)
@@ -256,11 +252,6 @@ class FusionWidget(QWidget):
     def _on_estimates(self, estimate: Any) -> None:
         self.picker.add_words(estimate.words)
         self.panel.set_preview_estimate(estimate.preview_s)
-
-    def _on_titles(self, titles: dict[str, str]) -> None:
-        engine = self.form.editor("engine")
-        assert isinstance(engine, ChoiceEditor)
-        engine.set_choices([(title, name) for name, title in titles.items()])
 
     def _on_devices(self, devices: tuple[str, ...]) -> None:
         device = self.form.editor("device")

@@ -140,15 +140,21 @@ class StackPicker(QWidget):
             layout.addWidget(part)
 
     def _offer(self, event: object = None) -> None:
-        """List one entry for each stack, which several layers may show."""
+        """List one entry for each stack, which several layers may show.
+
+        The picked stack stays, whichever of its layers is moved or deleted.
+        """
+        before = self._layers.chosen
         choices: dict[object, tuple[str, object]] = {}
         for layer in self._viewer.layers:
             if _may_be_stack(layer):
-                key = source_of(layer.metadata) or layer
+                key = _stack_behind(layer)
                 name = understood(layer, self._viewer.layers).name
-                choices.setdefault(key, (name, layer))
-        before = self._layers.chosen
+                if layer is before or key not in choices:
+                    choices[key] = (name, layer)
         self._layers.set_choices(choices.values())
+        if isinstance(before, Image) and _stack_behind(before) in choices:
+            self._layers.set_value(choices[_stack_behind(before)][1])
         if self._layers.chosen is before and self._has_other_channels():
             self._read()
 
@@ -165,10 +171,9 @@ class StackPicker(QWidget):
             return
         if active.ndim < 3 and self._stack is not None:
             return
-        source = source_of(active.metadata)
         for _, layer in self._layers.choices():
             assert isinstance(layer, Image)
-            if layer is active or (source is not None and source_of(layer.metadata) is source):
+            if _stack_behind(layer) is _stack_behind(active):
                 self._layers.set_value(layer)
 
     def _read(self, event: object = None) -> None:
@@ -233,3 +238,8 @@ class StackPicker(QWidget):
 def _may_be_stack(layer: Layer) -> bool:
     """Whether a layer is an image that this program did not make."""
     return isinstance(layer, Image) and METADATA_KEY not in layer.metadata
+
+
+def _stack_behind(layer: Layer) -> object:
+    """Return what the layers of one stack have in common."""
+    return source_of(layer.metadata) or layer

@@ -17,7 +17,7 @@ from napari_gmff._napari.layers.slice_navigation import can_go_to_slices, slice_
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 OFF, SWIPE, BESIDE, ALONE = "Off", "Swipe", "Side by side", "Slice alone"
 _TOOLTIP = (
@@ -31,7 +31,7 @@ _SLIDER_STEPS = 1000
 class _Alone:
     """Only the source is seen."""
 
-    def __init__(self, viewer: ViewerModel, result_set: ResultSet) -> None:
+    def __init__(self, viewer: ViewerModel, result_set: Fusion) -> None:
         self._state = ViewState(viewer)
         self._state.show_only(result_set.source_layers)
 
@@ -62,7 +62,7 @@ class ComparePanel(QWidget):
     def __init__(self, viewer: ViewerModel, used_letters: set[str]) -> None:
         super().__init__()
         self._viewer = viewer
-        self._set: ResultSet | None = None
+        self._set: Fusion | None = None
         self.view: Swipe | SideBySide | _Alone | None = None
         self.modes = QComboBox()
         narrow(self.modes)
@@ -89,7 +89,7 @@ class ComparePanel(QWidget):
         """What is seen where, in words."""
         return self._words.words
 
-    def use(self, result_set: ResultSet | None) -> None:
+    def use(self, result_set: Fusion | None) -> None:
         """Tell of another result, or of none; a comparison ends."""
         if result_set is not self._set:
             self.end()
@@ -108,7 +108,7 @@ class ComparePanel(QWidget):
         """Say which slice is seen now."""
         if self._set is None or self.view is None:
             missing = self._set is not None and not self._is_possible()
-            self._words.say("The stack's layer or the fused image is gone." if missing else "")
+            self._words.say("The stack's layer or the fused image is not there." if missing else "")
             return
         number = slice_in_view(self._viewer, self._set)
         words = "the stack" if number is None else f"slice {number}"
@@ -151,7 +151,7 @@ class ComparePanel(QWidget):
             self.view = self._start(mode, self._set)
         self.follow_slider()
 
-    def _start(self, mode: str, result_set: ResultSet) -> Swipe | SideBySide | _Alone:
+    def _start(self, mode: str, result_set: Fusion) -> Swipe | SideBySide | _Alone:
         if mode == BESIDE:
             return SideBySide(self._viewer, result_set)
         if mode == ALONE:

@@ -13,6 +13,7 @@ from napari_gmff._napari.common.background import Background
 from napari_gmff._napari.common.notices import show_failure
 from napari_gmff._napari.common.view_state import PLACE, below_drawings
 from napari_gmff._napari.common.words import Words, with_mnemonic
+from napari_gmff._napari.layers.result_sets import aid_metadata
 from napari_gmff._napari.layers.slice_navigation import time_in_view
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 STEPS = 100
 """Thresholds from 0 to 1 that can be chosen."""
@@ -54,7 +55,7 @@ class ConfidencePanel(QWidget):
     def __init__(self, viewer: ViewerModel, used_letters: set[str]) -> None:
         super().__init__()
         self._viewer = viewer
-        self._set: ResultSet | None = None
+        self._set: Fusion | None = None
         self._layer: Image | None = None
         self._time = 0
         self._below: NDArray[np.int64] | None = None
@@ -90,7 +91,7 @@ class ConfidencePanel(QWidget):
         """The layer of the overlay, None where it is not shown."""
         return self._layer if self._layer in self._viewer.layers else None
 
-    def use(self, result_set: ResultSet | None) -> None:
+    def use(self, result_set: Fusion | None) -> None:
         """Tell of another result, or of none."""
         if result_set is not self._set:
             self._remove()
@@ -180,6 +181,7 @@ class ConfidencePanel(QWidget):
             contrast_limits=_limits(self.threshold),
             interpolation2d="nearest",
             blending="translucent",
+            metadata=aid_metadata(),
             **{name: getattr(shown, name) for name in PLACE},
         )
         below_drawings(self._viewer, self._layer)

@@ -10,30 +10,32 @@ from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 
 from napari_gmff._napari.common.background import Background
 from napari_gmff._napari.common.connections import Connections
+from napari_gmff._napari.common.notices import show_failure
 from napari_gmff._napari.common.real_viewer import real_viewer
 from napari_gmff._napari.common.words import Words
 from napari_gmff._napari.inspecting.compare_panel import ComparePanel
 from napari_gmff._napari.inspecting.confidence_panel import ConfidencePanel
+from napari_gmff._napari.inspecting.curve_preparer import CurvePreparer
 from napari_gmff._napari.inspecting.pixel_panel import PixelPanel
 from napari_gmff._napari.inspecting.pixel_picker import PixelPicker
 from napari_gmff._napari.inspecting.slices_panel import SlicesPanel
-from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff._napari.layers.saved_fusions import SavedFusion, is_partial
 from napari_gmff._napari.layers.set_picker import SetPicker
 
 if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 _EMPTY = (
     "Fuse a stack first; here you then see why each pixel is what it is. Open a stack, or a sample "
     "from File > Open Sample, and choose Fuse focus stack in the Plugins menu."
 )
-_FROM_DISK = (
-    "This result was opened from disk, without the stack it was made of. To look into it, open "
-    "the stack and fuse it again."
+_PARTLY = (
+    "This file does not hold all images of a fusion. Save all of them, or fuse the stack again."
 )
+_READING = "Reading the saved result…"
 
 
 class FocusInspector(QScrollArea):
@@ -55,16 +57,22 @@ class FocusInspector(QScrollArea):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         viewer = self._viewer = real_viewer(viewer)
-        self._set: ResultSet | None = None
+        self._set: Fusion | None = None
         connections = Connections(self)
         self._picker = PixelPicker(viewer, self)
         letters: set[str] = set()
-        self.sets = SetPicker(viewer, letters, connections)
+        self.sets = SetPicker(viewer, letters, connections, with_saved=True)
         self.pixel = PixelPanel(viewer, self._picker, letters)
+        self._preparer = CurvePreparer(viewer, lambda: self.pixel.is_computing, self)
+        self._picker.hovered.connect(self._preparer.point_at)
         self.compare = ComparePanel(viewer, letters)
         self.slices = SlicesPanel(viewer)
         self.confidence = ConfidencePanel(viewer, letters)
         self._empty = Words(text=_EMPTY)
+        self._needs_stack = Words()
+        self._fetching = Background(self)
+        self._fetching.answered.connect(self._on_fetched)
+        self._fetching.failed.connect(show_failure)
         self._lay_out()
         self.sets.picked.connect(self._use)
         connections.add(viewer.dims.events.point, self._on_dims)
@@ -76,7 +84,7 @@ class FocusInspector(QScrollArea):
         self._warm_up.ask(import_module, "pandas")
 
     @property
-    def result_set(self) -> ResultSet | None:
+    def result_set(self) -> Fusion | None:
         """The fusion that is looked into, None where there is none."""
         return self._set
 
@@ -85,14 +93,21 @@ class FocusInspector(QScrollArea):
         """What to do where there is nothing to inspect; empty where there is."""
         return self._empty.words
 
+    @property
+    def needs_stack_words(self) -> str:
+        """What cannot be seen of a result from disk; empty for others."""
+        return self._needs_stack.words
+
     def showEvent(self, event: QShowEvent) -> None:
-        """Begin to follow the pointer."""
+        """Begin to follow the pointer, and to get curves ready."""
         super().showEvent(event)
         self._picker.start()
+        self._preparer.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Leave the mouse to others while the dock is not seen."""
         super().hideEvent(event)
+        self._preparer.stop()
         if not event.spontaneous():  # a minimised window comes back
             self._picker.stop()
 
@@ -105,6 +120,7 @@ class FocusInspector(QScrollArea):
     def end(self) -> None:
         """Take away what was added to the viewer: mark, overlay and comparison."""
         self._picker.stop()
+        self._preparer.stop()
         self.pixel.unpin()
         self.confidence.end()
         self.compare.end()
@@ -114,6 +130,7 @@ class FocusInspector(QScrollArea):
         panels = QVBoxLayout(self._panels)
         panels.setContentsMargins(0, 0, 0, 0)
         panels.addWidget(self.sets)
+        panels.addWidget(self._needs_stack)
         for title, panel in (
             ("Pixel", self.pixel),
             ("Fused and slice", self.compare),
@@ -136,25 +153,35 @@ class FocusInspector(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
-    def _use(self, result_set: ResultSet | None) -> None:
+    def _use(self, picked: Fusion | None) -> None:
+        """Look into a fusion, once its pixels are in memory."""
+        self._fetching.forget()
+        result_set = None if is_partial(picked) else picked
+        if isinstance(result_set, SavedFusion) and not result_set.images.is_fetched:
+            self._fetching.ask(result_set.images.fetch)
+            result_set = None
         if self._set is not None:
             self._set.corrected.disconnect(self._on_corrected)
         self._set = result_set
         if result_set is not None:
             result_set.corrected.connect(self._on_corrected)
         self._panels.setVisible(result_set is not None)
-        for panel in (self.pixel, self.compare, self.slices, self.confidence):
+        for panel in (self.pixel, self.compare, self.slices, self.confidence, self._preparer):
             panel.use(result_set)
+        self._needs_stack.say(getattr(result_set, "needs_stack", ""))
         self._on_active()
+
+    def _on_fetched(self, nothing: None) -> None:
+        self._use(self.sets.result_set)
 
     def _on_active(self) -> None:
         """Say what to do where there is nothing to inspect."""
-        layer = self._viewer.layers.selection.active
-        facts = None if layer is None else layer.metadata.get(METADATA_KEY)
         if self._set is not None:
             self._empty.say("")
+        elif self._fetching.is_busy:
+            self._empty.say(_READING)
         else:
-            self._empty.say(_EMPTY if facts is None else _FROM_DISK)
+            self._empty.say(_PARTLY if is_partial(self.sets.result_set) else _EMPTY)
 
     def _on_dims(self) -> None:
         if self._set is not None:

@@ -20,7 +20,7 @@ from napari_gmff._napari.inspecting.pixel_facts import (
 
 if TYPE_CHECKING:
     from napari_gmff._napari.inspecting.pixel_facts import PixelCurves, PixelFacts
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 
 class OtherSlice(QWidget):
@@ -28,7 +28,7 @@ class OtherSlice(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._set: ResultSet | None = None
+        self._set: Fusion | None = None
         self._words = Words()
         self._patches = PatchView()
         self._work = Background(self)
@@ -56,13 +56,13 @@ class OtherSlice(QWidget):
         self._words.say(words)
 
     def show_slice(
-        self, result_set: ResultSet, facts: PixelFacts, curves: PixelCurves, number: int
+        self, result_set: Fusion, facts: PixelFacts, curves: PixelCurves, number: int
     ) -> None:
         """Compare a slice with the one that a pixel came from.
 
         Parameters
         ----------
-        result_set : ResultSet
+        result_set : Fusion
             Whose pixel it is.
         facts, curves
             Of the pixel.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gmff._napari.inspecting.pixel_picker import Pixel
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
     from napari_gmff.results import FusionResult
 
 RADIUS_PX = 20
@@ -122,12 +122,12 @@ def z_of_slice(result: FusionResult, number: int) -> float | None:
     return None if z_um is None or not at.size else float(z_um[at[0]])
 
 
-def facts_of(result_set: ResultSet, pixel: Pixel) -> PixelFacts:
+def facts_of(result_set: Fusion, pixel: Pixel) -> PixelFacts:
     """Look a pixel up in the images in memory; cheap.
 
     Parameters
     ----------
-    result_set : ResultSet
+    result_set : Fusion
         Whose images are looked up.
     pixel : tuple of int
         Time point, row, column.
@@ -225,7 +225,7 @@ def surroundings_of(
     return Surroundings(number, (fused, there), (y - box.y0, x - box.x0))
 
 
-def fused_part(result_set: ResultSet, pixel: Pixel) -> NDArray[Any]:
+def fused_part(result_set: Fusion, pixel: Pixel) -> NDArray[Any]:
     """Return a copy of the fused image round a pixel, (C, h, w), from memory."""
     spec, full = result_set.images.specs["fused"], result_set.images.levels("fused")[0]
     frame = full[pixel[0]] if "t" in spec.axes else full
@@ -250,7 +250,7 @@ def _listed(values: NDArray[Any]) -> str:
     return " / ".join(f"{value:.6g}" for value in values.tolist())
 
 
-def _value(result_set: ResultSet, name: str, pixel: Pixel) -> Any:
+def _value(result_set: Fusion, name: str, pixel: Pixel) -> Any:
     time, y, x = pixel
     spec, full = result_set.images.specs[name], result_set.images.levels(name)[0]
     return (full[time] if "t" in spec.axes else full)[..., y, x]

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_gmff._napari.common.background import Background
@@ -23,14 +24,17 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_gmff._napari.inspecting.pixel_picker import Pixel, PixelPicker
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 SCORE, INTENSITY = "Focus score", "Intensity"
 
 _NO_POINTER = "Pointer: outside the result"
 _NO_PIXEL = "Click a pixel in the image, or enter its row and column."
-_NO_STACK = "The layer of the stack is gone, or its slices lie along a displayed axis"
-_COMPUTING = "Computing the focus curve…"
+_NO_STACK = "The layer of the stack is not there, or its slices lie along a displayed axis"
+_COMPUTING = "Getting the focus curve ready…"
+
+WAIT_MS = 300
+"""How long nothing is said of a curve that does not come."""
 
 
 class PixelPanel(QWidget):
@@ -63,13 +67,17 @@ class PixelPanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._picker = picker
-        self._set: ResultSet | None = None
+        self._set: Fusion | None = None
         self._facts: PixelFacts | None = None
         self._curves: PixelCurves | None = None
         self._stop = threading.Event()
         self._work = Background(self)
         self._work.answered.connect(self._on_curves)
         self._work.failed.connect(self._on_failed)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(WAIT_MS)
+        self._patience.timeout.connect(self._show_facts)
         picker.hovered.connect(self.show_pointer)
         picker.clicked.connect(self.pin)
         self.place = PixelPlace(used_letters)
@@ -96,6 +104,11 @@ class PixelPanel(QWidget):
         return self._curves
 
     @property
+    def is_computing(self) -> bool:
+        """Whether the curves of the pinned pixel are still to come."""
+        return self._work.is_busy
+
+    @property
     def words(self) -> str:
         """What is said about the pinned pixel."""
         return self._words.words
@@ -105,11 +118,13 @@ class PixelPanel(QWidget):
         """What is said about the pixel under the pointer."""
         return self._pointer.words
 
-    def use(self, result_set: ResultSet | None) -> None:
+    def use(self, result_set: Fusion | None) -> None:
         """Tell of another result, or of none."""
         self.unpin()
         self._set = result_set
         self._picker.use(result_set)
+        # Curves are computed from the stack, which a result from disk does not have.
+        self._of_stack.setVisible(result_set is None or result_set.result.curves is not None)
         if result_set is not None:
             self.place.set_shape(result_set.images.specs["fused"].shape_yx)
         self._show_facts()
@@ -131,7 +146,9 @@ class PixelPanel(QWidget):
         self._picker.mark(pixel)
         self.place.show_place(*pixel[1:])
         self._stop = threading.Event()
-        self._work.ask(curves_of, self._set.result, pixel, self._stop.is_set)
+        if self._set.result.curves is not None:
+            self._work.ask(curves_of, self._set.result, pixel, self._stop.is_set)
+            self._patience.start()
         self._show_facts()
 
     def unpin(self) -> None:
@@ -193,9 +210,14 @@ class PixelPanel(QWidget):
         layout.addWidget(self._pointer)
         layout.addWidget(self.place)
         layout.addWidget(self._words)
-        layout.addLayout(kind)
-        layout.addWidget(self.plot)
-        layout.addWidget(self.other)
+        self._of_stack = QWidget()
+        of_stack = QVBoxLayout(self._of_stack)
+        of_stack.setContentsMargins(0, 0, 0, 0)
+        of_stack.setSpacing(4)
+        of_stack.addLayout(kind)
+        of_stack.addWidget(self.plot)
+        of_stack.addWidget(self.other)
+        layout.addWidget(self._of_stack)
         layout.addLayout(buttons)
 
     def _forget_work(self) -> None:
@@ -223,7 +245,8 @@ class PixelPanel(QWidget):
         self._words.say(f"Pinned: {facts.words}")
         self.go.setText(f"{self._go_title} {self._picked(facts)}")
         if self._curves is None:
-            self.other.clear(_COMPUTING if self._work.is_busy else "")
+            is_long = self._work.is_busy and not self._patience.isActive()
+            self.other.clear(_COMPUTING if is_long else "")
         else:
             self.other.show_slice(result_set, facts, self._curves, self._picked(facts))
 

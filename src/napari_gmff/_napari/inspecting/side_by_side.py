@@ -10,7 +10,7 @@ from napari_gmff._napari.common.viewer_parts import grid_of
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 
 class SideBySide:
@@ -20,11 +20,11 @@ class SideBySide:
     ----------
     viewer : ViewerModel
         Whose grid is used.
-    result_set : ResultSet
+    result_set : Fusion
         What is compared; its fused image and its source must be there.
     """
 
-    def __init__(self, viewer: ViewerModel, result_set: ResultSet) -> None:
+    def __init__(self, viewer: ViewerModel, result_set: Fusion) -> None:
         self._viewer = viewer
         self._state = ViewState(viewer)
         sources, fused = list(result_set.source_layers), list(result_set.layers["fused"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from numpy.typing import NDArray
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 
 class SlicesPanel(QWidget):
@@ -38,7 +38,7 @@ class SlicesPanel(QWidget):
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self._viewer = viewer
-        self._set: ResultSet | None = None
+        self._set: Fusion | None = None
         self._time = 0
         self._work = Background(self)
         self._work.answered.connect(self._on_counts)
@@ -57,7 +57,7 @@ class SlicesPanel(QWidget):
         """What is said about the slices."""
         return self._words.words
 
-    def use(self, result_set: ResultSet | None) -> None:
+    def use(self, result_set: Fusion | None) -> None:
         """Tell of another result, or of none."""
         self._set = result_set
         self._work.forget()

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_gmff._napari.common.view_state import PLACE, ViewState, below_drawings
 from napari_gmff._napari.common.viewer_parts import camera_of
 from napari_gmff._napari.inspecting.pixel_picker import MARK_COLOR
-from napari_gmff._napari.layers.result_sets import row_and_column_axes
+from napari_gmff._napari.layers.result_sets import aid_metadata, row_and_column_axes
 from napari_gmff._napari.layers.slice_navigation import time_in_view
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer, Vectors
     from numpy.typing import NDArray
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 _GRAB_PX = 10
 """How near to the line the pointer must be to drag it."""
@@ -38,7 +38,7 @@ class Swipe(QObject):
     ----------
     viewer : ViewerModel
         Where the layers are.
-    result_set : ResultSet
+    result_set : Fusion
         What is compared; its fused image and its source must be there.
     fraction : float
         Where the line begins, from 0 (left) to 1.
@@ -52,7 +52,7 @@ class Swipe(QObject):
     def __init__(
         self,
         viewer: ViewerModel,
-        result_set: ResultSet,
+        result_set: Fusion,
         fraction: float = 0.5,
         parent: QObject | None = None,
     ) -> None:
@@ -136,6 +136,7 @@ class Swipe(QObject):
             name=f"{layer.name} (swipe)",
             # The first covers the slice, channels are added to one another.
             blending="opaque" if layer is self._fused[0] else "additive",
+            metadata=aid_metadata(),
             **look,
         )
         below_drawings(self._viewer, cover)

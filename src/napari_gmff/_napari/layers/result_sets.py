@@ -34,8 +34,61 @@ _ALL: weakref.WeakValueDictionary[str, ResultSet] = weakref.WeakValueDictionary(
 _OF_VIEWERS: dict[int, ResultSets] = {}
 
 
+class FusionLayers:
+    """Where the pixels of a fusion lie in its layers, whether fresh or opened from disk."""
+
+    result: FusionResult
+
+    def any_layer(self) -> Image | None:
+        """Return a layer that is still there."""
+        raise NotImplementedError
+
+    def pixel_at(
+        self, world: tuple[float, ...] | np.ndarray[Any, Any]
+    ) -> tuple[int, int, int] | None:
+        """Return time point, row and column of a world position; None outside the result.
+
+        Parameters
+        ----------
+        world : sequence of float
+            As `viewer.cursor.position`: one number for each dimension of the viewer.
+        """
+        layer = self.any_layer()
+        if layer is None:
+            return None
+        point = np.asarray(layer.world_to_data(tuple(world)))
+        if getattr(layer, "rgb", False) and len(point) > layer.ndim:
+            point = point[: layer.ndim]
+        # Where Z comes last in the source, it does so in the result.
+        rows, columns = row_and_column_axes(layer)
+        y, x = (int(np.floor(point[axis] + 0.5)) for axis in (rows, columns))
+        image = next(iter(self.result.images.values()))
+        (height, width), times = image.shape_yx, image.n_times
+        # A layer with time points may have an axis Z between T and Y.
+        time = int(np.floor(point[time_axis(layer)] + 0.5)) if times > 1 else 0
+        inside = 0 <= y < height and 0 <= x < width and 0 <= time < times
+        return (time, y, x) if inside else None
+
+    def data_point(self, layer: Layer, time: int, y: int, x: int) -> tuple[float, ...]:
+        """Return where a pixel of the result lies in one of our layers, in its data coordinates.
+
+        Parameters
+        ----------
+        layer : napari.layers.Layer
+            Of this fusion, or with the same axes.
+        time, y, x : int
+            Time point, row and column of the result.
+        """
+        point = [0.0] * layer.ndim
+        rows, columns = row_and_column_axes(layer)
+        point[rows], point[columns] = float(y), float(x)
+        if next(iter(self.result.images.values())).n_times > 1:
+            point[time_axis(layer)] = float(time)
+        return tuple(point)
+
+
 @dataclass(eq=False)
-class ResultSet:
+class ResultSet(FusionLayers):
     """The layers of one fusion with everything behind them.
 
     Attributes
@@ -94,49 +147,6 @@ class ResultSet:
                 return layers[0]
         return None
 
-    def pixel_at(
-        self, world: tuple[float, ...] | np.ndarray[Any, Any]
-    ) -> tuple[int, int, int] | None:
-        """Return time point, row and column of a world position; None outside the result.
-
-        Parameters
-        ----------
-        world : sequence of float
-            As `viewer.cursor.position`: one number for each dimension of the viewer.
-        """
-        layer = self.any_layer()
-        if layer is None:
-            return None
-        point = np.asarray(layer.world_to_data(tuple(world)))
-        if getattr(layer, "rgb", False) and len(point) > layer.ndim:
-            point = point[: layer.ndim]
-        # Where Z comes last in the source, it does so in the result.
-        rows, columns = row_and_column_axes(layer)
-        y, x = (int(np.floor(point[axis] + 0.5)) for axis in (rows, columns))
-        height, width = self.result.images["fused"].shape_yx
-        times = self.result.images["fused"].n_times
-        # A layer with time points may have an axis Z between T and Y.
-        time = int(np.floor(point[time_axis(layer)] + 0.5)) if times > 1 else 0
-        inside = 0 <= y < height and 0 <= x < width and 0 <= time < times
-        return (time, y, x) if inside else None
-
-    def data_point(self, layer: Layer, time: int, y: int, x: int) -> tuple[float, ...]:
-        """Return where a pixel of the result lies in one of our layers, in its data coordinates.
-
-        Parameters
-        ----------
-        layer : napari.layers.Layer
-            Of this set, or with the same axes.
-        time, y, x : int
-            Time point, row and column of the result.
-        """
-        point = [0.0] * layer.ndim
-        rows, columns = row_and_column_axes(layer)
-        point[rows], point[columns] = float(y), float(x)
-        if self.result.images["fused"].n_times > 1:
-            point[time_axis(layer)] = float(time)
-        return tuple(point)
-
     def put(self, name: str, time: int, place: Place, block: np.ndarray[Any, Any]) -> None:
         """Change pixels that are shown; `refresh` draws them."""
         self.images.put(name, time, place, block)
@@ -168,12 +178,18 @@ class ResultSets:
     """The sets of one viewer, in the order in which they came.
 
     A set leaves when the last of its layers is deleted, and with the viewer.
+
+    Attributes
+    ----------
+    is_fusing : bool
+        Whether a run or a preview goes on, so that the processor is better left to it.
     """
 
     changed = Signal()
     """Emitted when a set came or left."""
 
     def __init__(self, viewer: ViewerModel) -> None:
+        self.is_fusing = False
         self._sets: list[ResultSet] = []
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -217,6 +233,14 @@ def result_sets(viewer: ViewerModel) -> ResultSets:
         _OF_VIEWERS[key] = ResultSets(viewer)
         weakref.finalize(viewer, _forget_viewer, key)
     return _OF_VIEWERS[key]
+
+
+def aid_metadata() -> dict[str, Any]:
+    """Return the metadata of a layer that only helps to look at a result.
+
+    It belongs to no set and is not saved, and nobody takes it for a stack to fuse.
+    """
+    return {METADATA_KEY: {"set": None, "image": "aid", "channel": None, "provenance": {}}}
 
 
 def set_of(layer: Layer | None) -> ResultSet | None:

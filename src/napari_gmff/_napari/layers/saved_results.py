@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,7 +29,9 @@ from napari_gmff.results import FusionResult, open_result
 
 if TYPE_CHECKING:
     import dask.array as da
+    from numpy.typing import NDArray
 
+    from napari_gmff.live_images import Place
     from napari_gmff.reading.stack import FocusStack
 
 SAVED_KEY = "saved"
@@ -94,6 +96,20 @@ class SavedSet:
             return self._copied()
         return open_result(self.path)
 
+    def iter_blocks(self, name: str) -> Iterator[tuple[int, Place, NDArray[Any]]]:
+        """Read an image in full resolution block by block.
+
+        Yields
+        ------
+        tuple of int, (slice, slice) and ndarray
+            Time point, rows and columns, and pixels with the axes (C)YX.
+        """
+        spec, finest = self.images[name], self.levels[name][0]
+        for time in range(spec.n_times):
+            plane = finest[time] if "t" in spec.axes else finest
+            for rows, columns in _blocks(spec.shape_yx):
+                yield time, (rows, columns), np.asarray(plane[..., rows, columns])
+
     def _copied(self) -> FusionResult:
         """Return a copy in a temporary store, made block by block."""
         folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
@@ -103,12 +119,8 @@ class SavedSet:
         try:
             group = create_working_store(folder, self.images.values())
             for name, spec in self.images.items():
-                for time in range(spec.n_times):
-                    finest = self.levels[name][0]
-                    plane = finest[time] if "t" in spec.axes else finest
-                    for rows, columns in _blocks(spec.shape_yx):
-                        block = np.asarray(plane[..., rows, columns])
-                        write_block(group, spec, time, rows, columns, block)
+                for time, (rows, columns), block in self.iter_blocks(name):
+                    write_block(group, spec, time, rows, columns, block)
         except BaseException:
             result.close()
             raise

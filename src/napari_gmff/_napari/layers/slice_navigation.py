@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_gmff._napari.layers.result_sets import ResultSet
+    from napari_gmff._napari.layers.result_sets import FusionLayers
+    from napari_gmff._napari.layers.saved_fusions import Fusion
 
 
-def can_go_to_slices(viewer: ViewerModel, result_set: ResultSet) -> bool:
+def can_go_to_slices(viewer: ViewerModel, result_set: Fusion) -> bool:
     """Whether the viewer has a slider along the slices of the stack."""
     return _slider(viewer, result_set) is not None
 
 
-def go_to_slice(viewer: ViewerModel, result_set: ResultSet, number: int) -> bool:
+def go_to_slice(viewer: ViewerModel, result_set: Fusion, number: int) -> bool:
     """Move the slider to a slice of the stack.
 
     The place comes from the layer of the stack, so that it holds for any step, origin and
@@ -31,7 +32,7 @@ def go_to_slice(viewer: ViewerModel, result_set: ResultSet, number: int) -> bool
     ----------
     viewer : ViewerModel
         Its `dims` are moved.
-    result_set : ResultSet
+    result_set : ResultSet or SavedFusion
         Whose stack is meant.
     number : int
         Slice of the source, from 0.
@@ -52,14 +53,14 @@ def go_to_slice(viewer: ViewerModel, result_set: ResultSet, number: int) -> bool
     return True
 
 
-def slice_in_view(viewer: ViewerModel, result_set: ResultSet) -> int | None:
+def slice_in_view(viewer: ViewerModel, result_set: Fusion) -> int | None:
     """Return the number of the slice that the slider stands on, None where there is none.
 
     Parameters
     ----------
     viewer : ViewerModel
         Its `dims` count.
-    result_set : ResultSet
+    result_set : ResultSet or SavedFusion
         Whose stack is meant.
     """
     found = _slider(viewer, result_set)
@@ -67,27 +68,29 @@ def slice_in_view(viewer: ViewerModel, result_set: ResultSet) -> int | None:
         return None
     layer, z_axis, _ = found
     number = int(np.floor(layer.world_to_data(viewer.dims.point)[z_axis] + 0.5))
-    return number if 0 <= number < result_set.stack.n_slices else None
+    full = layer.data[0] if layer.multiscale else layer.data
+    return number if 0 <= number < full.shape[z_axis] else None
 
 
-def time_in_view(viewer: ViewerModel, result_set: ResultSet) -> int:
+def time_in_view(viewer: ViewerModel, result_set: FusionLayers) -> int:
     """Return the time point of the result that is in view, from 0.
 
     Parameters
     ----------
     viewer : ViewerModel
         Its `dims` count.
-    result_set : ResultSet
+    result_set : ResultSet or SavedFusion
         Whose time points are meant; 0 where it has but one.
     """
-    layer, n_times = result_set.any_layer(), result_set.result.images["fused"].n_times
+    n_times = next(iter(result_set.result.images.values())).n_times
+    layer = result_set.any_layer()
     if layer is None or n_times == 1:
         return 0
     time = int(np.floor(layer.world_to_data(viewer.dims.point)[time_axis(layer)] + 0.5))
     return min(max(time, 0), n_times - 1)
 
 
-def _slider(viewer: ViewerModel, result_set: ResultSet) -> tuple[Image, int, int] | None:
+def _slider(viewer: ViewerModel, result_set: Fusion) -> tuple[Image, int, int] | None:
     """Return a layer of the stack, its Z dimension, and the same among the viewer's."""
     for layer in result_set.source_layers:
         z_axis = result_set.z_axis
