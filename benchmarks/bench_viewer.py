@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -34,25 +35,13 @@ from qtpy.QtWidgets import QApplication
 from table import print_machine, print_table
 
 from napari_gmff import read_stack
+from napari_gmff._napari import fusing, layers
 from napari_gmff._napari.fusing.fusion_widget import FusionWidget
 from napari_gmff._napari.layers.stack_layers import StackSource, layers_of_stack
 from napari_gmff.params import CLASSICAL_ENGINE
 
-MODULES = (
-    "device_line",
-    "estimates",
-    "fusion_runs",
-    "fusion_widget",
-    "parameter_form",
-    "result_sets",
-    "run_layers",
-    "run_panel",
-    "stack_picker",
-    "stack_questions",
-    "weights_editor",
-    "worker",
-)
-"""Whose methods are timed."""
+PACKAGES = (fusing, layers)
+"""In whose modules methods are timed."""
 
 SIDE_PX = 4096
 N_SLICES = 16
@@ -190,8 +179,9 @@ def time_of_small_layer(viewer: napari.Viewer) -> Spent:
 def main() -> None:
     """Fuse in a viewer and print the tables."""
     watch = Stopwatch()
-    for name in MODULES:
-        watch.watch(import_module(f"napari_gmff._napari.{name}"))
+    for package in PACKAGES:
+        for found in iter_modules(package.__path__, f"{package.__name__}."):
+            watch.watch(import_module(found.name))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.ome.tif"
         write_stack(path)
