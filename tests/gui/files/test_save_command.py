@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 
 import pytest
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog
 
 from napari_gmff import open_result
 from napari_gmff._napari.files import save_command
 from napari_gmff._napari.files.save_command import layers_of_fusion, save_result
+from napari_gmff._napari.files.writer import save_layers
+from napari_gmff._napari.heights.surface_view import SurfaceView
+from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff._napari.layers.saved_results import open_saved
+from tests.gui.heights.test_surface_view import show
+from tests.gui.layers.test_saved_fusions import reopened
 from tests.gui.sets import fused_set
 
 ZARR, TIFF = save_command._FORMATS
@@ -57,6 +63,19 @@ def test_all_layers_of_the_active_fusion_belong_to_it_and_no_other(viewer):
     assert layers_of_fusion(viewer) == mine
     viewer.layers.selection.active = viewer.layers["relief"]
     assert layers_of_fusion(viewer) == []
+
+
+def test_the_surface_stands_for_the_fusion_that_it_was_made_from_also_one_from_disk(qapp, tmp_path):
+    fresh = ViewerModel()
+    made = fused_set(fresh)
+    viewer, saved = reopened(made, tmp_path / "saved.ome.zarr", "ome-zarr")
+    for shown, fusion in ((fresh, made), (viewer, saved)):
+        show(SurfaceView(shown), fusion)
+        shown.layers.selection.active = shown.layers["relief surface"]
+        layers = layers_of_fusion(shown)
+        assert {layer.metadata[METADATA_KEY]["image"] for layer in layers} == set(fusion.layers)
+        described = [layer.as_layer_data_tuple() for layer in layers]
+        save_layers(str(tmp_path / f"{len(shown.layers)}.ome.zarr"), described, "ome-zarr")
 
 
 @pytest.mark.parametrize(("chosen", "ending"), [(ZARR, ".ome.zarr"), (TIFF, ".ome-tiff")])

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
+from napari.layers import Image
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_gmff._napari.common.tasks import start_task
 from napari_gmff._napari.files.writer import save_layers
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet
 from napari_gmff._napari.layers.stack_layers import short_name
 
 if TYPE_CHECKING:
@@ -49,10 +51,13 @@ def save_result() -> None:
 
 
 def layers_of_fusion(viewer: ViewerModel) -> list[Layer]:
-    """Return all layers of the fusion that the active layer belongs to; none if it is of none."""
-    active = viewer.layers.selection.active
-    mine = _identity(active)
-    return [layer for layer in viewer.layers if mine and _identity(layer) == mine]
+    """Return all images of the fusion that the active layer belongs to; none if it is of none.
+
+    The active layer may also be made from it: its surface, a line along which heights are read.
+    """
+    mine = _identity(viewer.layers.selection.active)
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    return [layer for layer in images if mine and _identity(layer) == mine]
 
 
 def save_in_background(
@@ -93,7 +98,8 @@ def _identity(layer: Layer | None) -> object:
     facts = layer.metadata.get(METADATA_KEY) if layer is not None else None
     if not isinstance(facts, dict):
         return None
-    return facts.get("set") or facts.get("saved")
+    saved = facts.get(SAVED_KEY)
+    return saved.set_id if isinstance(saved, SavedSet) else facts.get("set")
 
 
 def _suggested_name(layers: list[Layer]) -> str:

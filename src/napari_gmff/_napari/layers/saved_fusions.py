@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -60,7 +59,7 @@ class SavedFusion(FusionLayers):
     def __init__(self, saved: SavedSet, viewer: ViewerModel) -> None:
         self.saved = saved
         self.name = saved.name
-        self.set_id = uuid.uuid4().hex
+        self.set_id = saved.set_id
         self.images = SavedImages(saved)
         self.source_layers: list[Image] = []
         self.z_axis: int | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -67,6 +68,8 @@ class SavedSet:
         Record of the run.
     levels : dict of str to list of dask.array.Array
         Pyramid of each image, finest first, axes as in its spec.
+    set_id : str
+        Stands in the metadata of layers that are made from it.
     """
 
     path: Path
@@ -74,6 +77,7 @@ class SavedSet:
     geometry: Geometry
     provenance: dict[str, Any]
     levels: dict[str, list[da.Array]]
+    set_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Stay the same object: napari copies the metadata of layers."""
