@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ _WRITE_ERRORS = {
     )
     if hasattr(errno, name)
 }  # fmt: skip
+
+_REMOVAL_TRIES = 20
 
 
 @contextmanager
@@ -228,6 +231,11 @@ def _publish(partial: Path, out: Path, overwrite: bool, is_file: bool) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        # A write that another thread had begun before this one failed may still add a file.
+        for _ in range(_REMOVAL_TRIES):
+            shutil.rmtree(path, ignore_errors=True)
+            if not path.exists():
+                return
+            time.sleep(0.05)
     else:
         path.unlink(missing_ok=True)
