@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.scores import TileScores
 
-TILE_PX = 32
+TILE_PX = 16
 """Side of what is scored round a pixel: its neighbours are the next to be asked for."""
 
 Check = Callable[[], None]

@@ -37,6 +37,15 @@ class Box(NamedTuple):
         """Return the rectangle moved by (dy, dx)."""
         return Box(self.y0 + dy, self.y1 + dy, self.x0 + dx, self.x1 + dx)
 
+    def grown(self, margin_px: int, shape_yx: tuple[int, int]) -> Box:
+        """Return the rectangle with a margin, as far as a window of `shape_yx` reaches."""
+        return Box(
+            max(self.y0 - margin_px, 0),
+            min(self.y1 + margin_px, shape_yx[0]),
+            max(self.x0 - margin_px, 0),
+            min(self.x1 + margin_px, shape_yx[1]),
+        )
+
     def intersection(self, other: Box) -> Box | None:
         """Return the common part, None if there is none."""
         y0, y1 = max(self.y0, other.y0), min(self.y1, other.y1)

@@ -6,6 +6,7 @@ import torch
 
 from napari_gmff.engines import stackmff
 from napari_gmff.engines.base import EngineOptions
+from napari_gmff.engines.neighbour_vote import voted_scores
 from napari_gmff.engines.stackmff import StackMFFV4Engine, padded_plane, padded_shape
 from napari_gmff.errors import DeviceError, WeightsError
 from napari_gmff.network.evaluator import StackMFFV4Evaluator
@@ -27,6 +28,26 @@ def scores_of(engine, stack, **options) -> np.ndarray:
         if item is not None:
             found[(item.slice_index, *item.tile.slices)] = item.scores
     return found
+
+
+VOTE_BELOW = 0.5
+"""Some of the pixels of random stacks of three slices have less."""
+
+
+@pytest.fixture
+def voting_engine(engine):
+    """Return an engine whose card asks for a vote."""
+    card = engine._card.model_copy(
+        update={"neighbours_vote_below": VOTE_BELOW, "temperature": 500.0}
+    )
+    engine._card = card
+    return engine
+
+
+@pytest.fixture(params=["engine", "voting_engine"])
+def either_engine(request):
+    """Return an engine that takes pixels one by one, then one that lets neighbours vote."""
+    return request.getfixturevalue(request.param)
 
 
 def reflected(position: int, size: int) -> int:
@@ -68,6 +89,21 @@ def test_whole_multiple_needs_no_padding_and_equals_the_plain_network(engine):
     assert_agree(scores_of(engine, stack), plain_logits(random_model(5), stack) / TEMPERATURE)
 
 
+def test_neighbours_vote_where_the_card_says_so_on_the_padded_window(voting_engine, monkeypatch):
+    monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: 64)
+    stack = random_stack(3, 130, 200)
+    padded = np.stack([padded_plane(plane, padded_shape((130, 200))) for plane in stack])
+    logits = plain_logits(random_model(5), padded) / np.float32(500)
+    expected = voted_scores(logits, VOTE_BELOW)
+    voted = (expected != logits).any(0).mean()
+    assert 0.05 < voted < 0.95
+    found = scores_of(voting_engine, stack)
+    # Rounding may tip a pixel at the threshold into the vote or out of it.
+    near = np.abs(found - expected[:, :130, :200]).max(0) <= 1e-4 * np.abs(expected).max()
+    assert near.mean() > 0.999
+    assert voting_engine.describe()["weights"]["neighbours_vote_below"] == VOTE_BELOW
+
+
 def test_outliers_are_held_near_the_range(engine):
     stack = random_stack(2, 128, 128)
     hot, held = stack.copy(), stack.copy()
@@ -86,21 +122,22 @@ def test_outliers_are_held_near_the_range(engine):
         (2, (130, 10), 100),
     ],
 )
-def test_steps_are_counted_rightly(engine, n_slices, shape_yx, tile_px, monkeypatch):
+def test_steps_are_counted_rightly(either_engine, n_slices, shape_yx, tile_px, monkeypatch):
     monkeypatch.setattr(stackmff, "fine_tile_px", lambda _: tile_px)
     monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: tile_px)
     stack = random_stack(n_slices, *shape_yx)
-    items = list(engine.iter_scores(lambda k: stack[k], n_slices, shape_yx))
-    assert len(items) == engine.n_steps(n_slices, shape_yx)
+    items = list(either_engine.iter_scores(lambda k: stack[k], n_slices, shape_yx))
+    assert len(items) == either_engine.n_steps(n_slices, shape_yx)
     scored = sum(item.scores.size for item in items if item is not None)
     assert scored == stack.size
 
 
-def test_part_asked_for_has_the_scores_of_the_whole(engine, monkeypatch):
+def test_part_asked_for_has_the_scores_of_the_whole(either_engine, monkeypatch):
     monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: 64)
     stack = random_stack(2, 128, 200)
     part = Box(70, 90, 100, 110)
-    whole, some = scores_of(engine, stack), scores_of(engine, stack, within=part)
+    whole = scores_of(either_engine, stack)
+    some = scores_of(either_engine, stack, within=part)
     scored = np.isfinite(some)
     assert scored[:, *part.slices].all()
     assert scored.mean() < 0.5
@@ -180,22 +217,22 @@ def test_run_stopped_half_way_leaves_no_scratch_file(random_weights, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parts_of_a_kept_window_are_scored_as_in_a_run(engine):
+def test_parts_of_a_kept_window_are_scored_as_in_a_run(either_engine):
     stack = random_stack(3, 150, 200)
-    expected = scores_of(engine, stack)
-    kept = engine.keep_window(3, (150, 200))
+    expected = scores_of(either_engine, stack)
+    kept = either_engine.keep_window(3, (150, 200))
     assert [None, None, None] == list(kept.prepare(lambda k: stack[k]))
     for part in (Box(0, 32, 0, 32), Box(70, 71, 130, 131), Box(118, 150, 100, 200)):
         assert_agree(kept.scores(part), expected[(slice(None), *part.slices)])
     kept.close()
 
 
-def test_tiles_of_a_kept_window_are_those_of_a_run_to_the_last_bit(engine):
+def test_tiles_of_a_kept_window_are_those_of_a_run_to_the_last_bit(either_engine):
     stack, pixel = random_stack(3, 150, 200), Box(140, 141, 130, 131)
-    kept = engine.keep_window(3, (150, 200))
+    kept = either_engine.keep_window(3, (150, 200))
     assert kept.n_bytes == 3 * 64 * 64 * 24 * 4
     list(kept.prepare(lambda k: stack[k]))
-    run = engine.iter_scores(lambda k: stack[k], 3, (150, 200), within=pixel)
+    run = either_engine.iter_scores(lambda k: stack[k], 3, (150, 200), within=pixel)
     expected = [item for item in run if item is not None]
     found = [item for item in kept.iter_scores(pixel) if item is not None]
     assert [one.slice_index for one in found] == [0, 1, 2]

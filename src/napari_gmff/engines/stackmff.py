@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 import numpy as np
 
 from napari_gmff.engines.base import EngineOptions, RangeRule, SmoothingRule, cropped, whole
+from napari_gmff.engines.neighbour_vote import VOTE_MARGIN_PX, vote_within
 from napari_gmff.errors import DeviceError
 from napari_gmff.network.checkpoint import load_model
 from napari_gmff.network.coarse_maps import coarse_maps
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 DEFAULT_WEIGHTS = SHIPPED_NAME
 
-KEPT_TILE_PX = 32
-"""Side of the fine tiles of a kept window: hardly more than their halo, and so quick."""
+KEPT_TILE_PX = 16
+"""Side of the fine tiles of a kept window: less than their halo, and so quick."""
 
 _Item = TypeVar("_Item")
 
@@ -70,8 +71,12 @@ class StackMFFV4Engine:
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
         """One step for each slice's coarse map, and those of the fine tiles."""
         padded = padded_shape(shape_yx)
-        fine_tiles = _fine_tiles(n_slices, shape_yx)
-        return n_slices + sum(n_tile_steps(n_slices, tile, padded) for tile in fine_tiles)
+        fine_tiles = [
+            tile.grown(self._margin_px, padded) for tile in _fine_tiles(n_slices, shape_yx)
+        ]
+        fine = sum(n_tile_steps(n_slices, tile, padded) for tile in fine_tiles)
+        votes = n_slices * len(fine_tiles) if self._margin_px else 0
+        return n_slices + fine + votes
 
     @staticmethod
     def work_ns(n_slices: int, shape_yx: tuple[int, int]) -> float:
@@ -106,9 +111,10 @@ class StackMFFV4Engine:
                 padded,
                 coarse,
                 within=within or whole(shape_yx),
+                margin_px=self._margin_px,
             )
-            for item in self._guarded(items):
-                yield self._cooled(_within_image(item, shape_yx))
+            for item in self._finished(items, n_slices, padded):
+                yield _within_image(item, shape_yx)
 
     def keep_window(self, n_slices: int, shape_yx: tuple[int, int]) -> StackMFFV4Window:
         """Make room for a window whose coarse maps are kept; see `KeepsWindows`."""
@@ -133,6 +139,19 @@ class StackMFFV4Engine:
                 raise
             yield item
 
+    @property
+    def _margin_px(self) -> int:
+        """How much of its surroundings a tile needs besides the network's halo."""
+        return VOTE_MARGIN_PX if self._card.neighbours_vote_below else 0
+
+    def _finished(
+        self, items: Iterator[TileScores | None], n_slices: int, padded: tuple[int, int]
+    ) -> Iterator[TileScores | None]:
+        """Make of the evaluator's logits what the card says scores are."""
+        cooled = (self._cooled(item) for item in self._guarded(items))
+        below = self._card.neighbours_vote_below
+        return vote_within(cooled, below, n_slices, padded) if below else cooled
+
     def _cooled(self, item: TileScores | None) -> TileScores | None:
         """Divide logits by the temperature of the weights."""
         if item is None or self._card.temperature == 1:
@@ -154,6 +173,7 @@ class StackMFFV4Engine:
                 "version": card.version,
                 "sha256": card.sha256,
                 "temperature": card.temperature,
+                "neighbours_vote_below": card.neighbours_vote_below,
                 "source_sha256": card.source_sha256,
                 "license": card.license,
                 "source": card.source,
@@ -201,25 +221,32 @@ class StackMFFV4Window:
     def scores(self, part: Box) -> NDArray[np.float32]:
         """Return the scores (N, h, w) of a part; those of a run, up to rounding."""
         scores = np.empty((self._n_slices, *part.shape), np.float32)
-        items = self._engine._evaluator.iter_fine(
-            self._n_slices, self._padded, self._coarse, within=part, tile_px=KEPT_TILE_PX
-        )
-        for item in self._engine._guarded(items):
-            cooled = self._engine._cooled(item)
-            common = None if cooled is None else cooled.tile.intersection(part)
-            if cooled is not None and common is not None:
+        for item in self._iter_finished(part, KEPT_TILE_PX):
+            common = None if item is None else item.tile.intersection(part)
+            if item is not None and common is not None:
                 there = common.shifted(-part.y0, -part.x0).slices
-                here = common.shifted(-cooled.tile.y0, -cooled.tile.x0).slices
-                scores[(cooled.slice_index, *there)] = cooled.scores[here]
+                here = common.shifted(-item.tile.y0, -item.tile.x0).slices
+                scores[(item.slice_index, *there)] = item.scores[here]
         return scores
 
     def iter_scores(self, within: Box) -> Iterator[TileScores | None]:
         """Score the tiles of a run that meet a part."""
-        items = self._engine._evaluator.iter_fine(
-            self._n_slices, self._padded, self._coarse, within=within
+        for item in self._iter_finished(within):
+            yield _within_image(item, self._shape_yx)
+
+    def _iter_finished(
+        self, within: Box, tile_px: int | None = None
+    ) -> Iterator[TileScores | None]:
+        engine, n_slices = self._engine, self._n_slices
+        items = engine._evaluator.iter_fine(
+            n_slices,
+            self._padded,
+            self._coarse,
+            within=within,
+            tile_px=tile_px,
+            margin_px=engine._margin_px,
         )
-        for item in self._engine._guarded(items):
-            yield self._engine._cooled(_within_image(item, self._shape_yx))
+        return engine._finished(items, n_slices, self._padded)
 
     def close(self) -> None:
         """Give back the room of the coarse maps."""

@@ -81,6 +81,7 @@ class StackMFFV4Evaluator:
         *,
         within: Box | None = None,
         tile_px: int | None = None,
+        margin_px: int = 0,
     ) -> Iterator[TileScores | None]:
         """Yield the scores of all slices, tile by tile, slices in order within a tile.
 
@@ -98,6 +99,9 @@ class StackMFFV4Evaluator:
             Leave out fine tiles that do not meet this part of the window.
         tile_px : int, optional
             Side of fine tiles, a multiple of 4; by default from the number of slices.
+        margin_px : int
+            Each tile is grown by this on all sides, a multiple of 4, as far as the window
+            reaches; tiles then overlap.
 
         Yields
         ------
@@ -105,7 +109,9 @@ class StackMFFV4Evaluator:
             None after each step of work that gives no scores, so that a run can be stopped there.
         """
         yield from self.iter_coarse(read_slice, n_slices, coarse)
-        yield from self.iter_fine(n_slices, shape_yx, coarse, within=within, tile_px=tile_px)
+        yield from self.iter_fine(
+            n_slices, shape_yx, coarse, within=within, tile_px=tile_px, margin_px=margin_px
+        )
 
     def iter_coarse(
         self, read_slice: ReadSlice, n_slices: int, coarse: CoarseMaps
@@ -123,13 +129,15 @@ class StackMFFV4Evaluator:
         *,
         within: Box | None = None,
         tile_px: int | None = None,
+        margin_px: int = 0,
     ) -> Iterator[TileScores | None]:
         """Do the second half of `iter_scores`, as often as wanted: tiles from coarse maps."""
         side = tile_px or fine_tile_px(n_slices)
-        fine = FineTiles(self._net, self._ladder.rung, n_slices, shape_yx, coarse, side)
+        largest = side + 2 * margin_px
+        fine = FineTiles(self._net, self._ladder.rung, n_slices, shape_yx, coarse, largest)
         for tile in tiles(shape_yx, side):
             if within is None or tile.intersection(within):
-                yield from self._iter_sparing(tile, fine)
+                yield from self._iter_sparing(tile.grown(margin_px, shape_yx), fine)
 
     def _sparing_coarse_map(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         while True:

@@ -62,8 +62,7 @@ def n_tile_steps(n_slices: int, tile: Box, shape_yx: tuple[int, int]) -> int:
 
 def grown_tile(tile: Box, shape_yx: tuple[int, int]) -> Box:
     """Return a fine tile with its halo, as far as the window reaches."""
-    (y0, y1, x0, x1), halo, (height, width) = tile, FINE_HALO_PX, shape_yx
-    return Box(max(y0 - halo, 0), min(y1 + halo, height), max(x0 - halo, 0), min(x1 + halo, width))
+    return tile.grown(FINE_HALO_PX, shape_yx)
 
 
 def _exchange_chunk(n_slices: int, rung: Rung | None = None) -> int:
@@ -130,16 +129,16 @@ class FineTiles:
 
     def _iter_whole(self, tile: Box) -> Iterator[TileScores | None]:
         n_slices, (h, w) = self._n_slices, self._shape_yx
-        grown = grown_tile(tile, self._shape_yx)
-        rows = row_weights(grown.y0, grown.y1, h, self.rung.device)
-        columns = row_weights(grown.x0, grown.x1, w, self.rung.device)
-        shape = (n_slices, *grown.shape, FEATURES)
+        outer = grown_tile(tile, self._shape_yx)
+        rows = row_weights(outer.y0, outer.y1, h, self.rung.device)
+        columns = row_weights(outer.x0, outer.x1, w, self.rung.device)
+        shape = (n_slices, *outer.shape, FEATURES)
         kept = self._room()[: math.prod(shape)].view(shape)
         with torch.inference_mode():
-            tokens = self._new_tokens(grown)
+            tokens = self._new_tokens(outer)
         for k in range(n_slices):
             with torch.inference_mode(), self._at_hand(kept[k]) as features:
-                self._decode(self._coarse[k], grown, out=features)
+                self._decode(self._coarse[k], outer, out=features)
                 tokens[:, :, k] = _pooled(features)
             yield None
         yield from self._exchange(self._net.exchange1, tokens)
@@ -151,7 +150,7 @@ class FineTiles:
                 tokens[:, :, k] = _pooled(features)
             yield None
         yield from self._exchange(self._net.exchange2, tokens)
-        inner = tile.shifted(-grown.y0, -grown.x0)
+        inner = tile.shifted(-outer.y0, -outer.x0)
         for k in range(n_slices):
             with torch.inference_mode(), self._at_hand(kept[k]) as features:
                 add_raised(features, tokens[:, :, k], rows, columns, identity=1.0)
@@ -178,16 +177,16 @@ class FineTiles:
         yield features
         kept.copy_(features)
 
-    def _new_tokens(self, grown: Box) -> Tensor:
-        cells = (side // POOL_PX for side in grown.shape)
+    def _new_tokens(self, outer: Box) -> Tensor:
+        cells = (side // POOL_PX for side in outer.shape)
         return torch.empty((*cells, self._n_slices, FEATURES), device=self.rung.device)
 
-    def _decode(self, coarse_map: NDArray[np.float32], grown: Box, out: Tensor) -> None:
+    def _decode(self, coarse_map: NDArray[np.float32], outer: Box, out: Tensor) -> None:
         """Decode part of a coarse map into `out`, (h, w, 8), exact up to the part's edges."""
         height, width = (side // 4 for side in self._shape_yx)
-        x0, x1 = grown.x0 // 4, grown.x1 // 4
+        x0, x1 = outer.x0 // 4, outer.x1 // 4
         left, right = max(x0 - _QUARTER_HALO, 0), min(x1 + _QUARTER_HALO, width)
-        start, stop = grown.y0 // 4, grown.y1 // 4
+        start, stop = outer.y0 // 4, outer.y1 // 4
         floats_per_row = DECODER_FLOATS_PER_PX * 16 * (right - left)
         strips = decoder_strips(start, stop, height, _QUARTER_HALO, floats_per_row)
         for y0, y1, top, bottom in strips:

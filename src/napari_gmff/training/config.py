@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_gmff.errors import ParameterError
-from napari_gmff.weights.card import SmoothingRule, check_name
+from napari_gmff.weights.card import Probability, SmoothingRule, check_name
 from napari_gmff.weights.card_fields import ModelName, SpdxExpression
 
 if TYPE_CHECKING:
@@ -180,6 +180,9 @@ class ModelConfig(_Strict):
         was trained on noise needs none.
     temperature : float
         What logits are divided by; 1 where training has made probabilities of them.
+    neighbours_vote_below : float or None
+        Where the most probable slice has less, fusing lets the pixels round about vote; 0 for
+        never, and 0.3 if left out (``docs/training.md`` shows what that gains).
     citation, notes : str
         For those who use the model.
     """
@@ -189,6 +192,7 @@ class ModelConfig(_Strict):
     license: SpdxExpression = "NOASSERTION"
     input_smoothing: SmoothingRule = "none"
     temperature: float = Field(default=1.0, gt=0)
+    neighbours_vote_below: Probability | None = None
     citation: str = ""
     notes: str = ""
 

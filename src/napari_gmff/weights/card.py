@@ -28,6 +28,7 @@ MAX_CARD_BYTES = 1 << 20
 
 RangeRule = Literal["dtype", "percentiles"]
 SmoothingRule = Literal["auto-noise", "none"]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class InputRangeRule(CardPart):
@@ -69,6 +70,9 @@ class ModelDescription(CardPart):
         the probability of each. Logits of the authors' weights span some fifty units, and are as
         sure of a wrong slice as of a right one; for them 8 was the best power of two on the demo
         scene (``benchmarks/bench_quality.py``), and it is the default.
+    neighbours_vote_below : float
+        Where the most probable slice of a pixel has less than this, 0...1, the probabilities of
+        the pixels round it are averaged in; 0 for weights that are taken pixel by pixel.
     license : str
         SPDX expression; ``"NOASSERTION"`` where nobody stated one.
     source : str
@@ -89,6 +93,7 @@ class ModelDescription(CardPart):
     input_range: InputRangeRule = InputRangeRule()
     input_smoothing: SmoothingRule = "auto-noise"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 8.0
+    neighbours_vote_below: Probability = 0.0
     license: SpdxExpression = LICENSE_UNKNOWN
     source: Text = ""
     citation: Text = ""

@@ -64,6 +64,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ("intensities seen as 0 and 1", seen),
         ("what the network sees is", _SMOOTHING[card.input_smoothing]),
         ("logits are divided by", f"{card.temperature:g}"),
+        ("neighbours vote below", f"{card.neighbours_vote_below:g}"),
     ]
 
 
