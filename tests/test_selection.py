@@ -20,9 +20,11 @@ STACKS = SHAPES.flatmap(lambda shape: hnp.arrays(np.float32, shape, elements=VAL
 def select(
     scores: np.ndarray,
     invalid: np.ndarray | None = None,
+    *,
+    ordered: bool = False,
 ) -> Selection:
     """Fold scores (N, h, w) in."""
-    selector = SliceSelector(scores.shape[1:])
+    selector = SliceSelector(scores.shape[1:], ordered=ordered)
     for k, plane in enumerate(scores):
         selector.add(plane, None if invalid is None else invalid[k])
     return selector.finish()
@@ -62,6 +64,38 @@ def test_confidence_follows_its_formula(scores):
         return
     share = softmax(scores.astype(np.float64), axis=0).max(0)
     np.testing.assert_allclose(confidence, (n_slices - 1 / share) / (n_slices - 1), atol=1e-6)
+
+
+@settings(deadline=None)
+@given(STACKS)
+def test_in_an_ordered_stack_neighbours_of_the_best_slice_count_a_quarter(scores):
+    confidence = select(scores, ordered=True).confidence
+    offset = np.abs(np.arange(len(scores))[:, None, None] - scores.argmax(0))
+    weight = np.select([offset == 0, offset == 1], [0.0, 0.25], 1.0)
+    relative = np.exp(scores.astype(np.float64) - scores.max(0))
+    if len(scores) == 1:
+        assert (confidence == 0).all()
+        return
+    expected = 1 - (weight * relative).sum(0) / weight.sum(0)
+    np.testing.assert_allclose(confidence, expected, atol=1e-6)
+
+
+def test_a_rival_far_away_costs_more_confidence_than_one_next_to_the_best():
+    scores = np.full((6, 1, 2), -5.0, np.float32)
+    scores[2] = 0
+    scores[3, 0, 0] = scores[5, 0, 1] = -0.5
+    near, far = select(scores, ordered=True).confidence[0]
+    assert near > far + 0.1
+    unordered = select(scores).confidence[0]
+    assert unordered[0] == pytest.approx(unordered[1])
+
+
+@settings(deadline=None)
+@given(st.integers(2, 7), st.integers(0, 100))
+def test_confidence_is_the_same_from_top_to_bottom_and_back(n_slices, seed):
+    scores = np.random.default_rng(seed).standard_normal((n_slices, 5, 6)).astype(np.float32)
+    down, up = select(scores, ordered=True), select(scores[::-1], ordered=True)
+    np.testing.assert_allclose(down.confidence, up.confidence, atol=1e-6)
 
 
 def test_confidence_is_0_where_all_slices_are_alike_and_1_where_one_stands_out():

@@ -122,7 +122,7 @@ class _Maps:
         if part is None:
             return
         if position == 0:
-            self._selector = SliceSelector(part.shape)
+            self._selector = SliceSelector(part.shape, ordered=self._ordered)
         assert self._selector is not None
         local = part.shifted(-tile.y0, -tile.x0)
         mask = None if invalid is None else invalid[part.slices]
