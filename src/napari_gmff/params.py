@@ -26,6 +26,9 @@ BLOCK_MULTIPLE_PX = 128
 CLASSICAL_ENGINE = "laplacian-energy"
 NETWORK_ENGINE = "stackmff-v4"
 
+WEIGHTLESS_ENGINES = (CLASSICAL_ENGINE, "local-variance", "tenengrad", "wavelet-energy")
+"""Engines of this package that need no weights, and compute on the processor."""
+
 DEFAULT_ENGINE = NETWORK_ENGINE
 """What runs where nothing is said; everything that speaks of a default follows this line."""
 
@@ -128,8 +131,8 @@ class FuseParams(_Strict):
     engine: str = Field(
         DEFAULT_ENGINE,
         title="Engine",
-        description="Focus measure that scores the slices: stackmff-v4 (a neural network) or "
-        "laplacian-energy (classical and faster).",
+        description="What decides on focus: stackmff-v4 (a neural network), laplacian-energy "
+        "(classical and faster), or another of those that 'napari-gmff engines' lists.",
     )
     weights: str | None = Field(
         None,
@@ -226,7 +229,7 @@ class FuseParams(_Strict):
 
     def model_post_init(self, _context: object) -> None:
         """Check what concerns two fields at once."""
-        if self.weights is not None and self.engine == CLASSICAL_ENGINE:
+        if self.weights is not None and self.engine in WEIGHTLESS_ENGINES:
             raise ValueError(f"weights: engine {self.engine} uses none, got {self.weights!r}")
         if 2 * self.halo_px >= self.block_px:
             raise ValueError(

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 _ENGINES = {
     "laplacian-energy": "napari_gmff.engines.laplacian:LaplacianEnergy",
+    "local-variance": "napari_gmff.engines.local_variance:LocalVariance",
     "stackmff-v4": "napari_gmff.engines.stackmff:StackMFFV4Engine",
+    "tenengrad": "napari_gmff.engines.tenengrad:Tenengrad",
+    "wavelet-energy": "napari_gmff.engines.wavelet:WaveletEnergy",
 }
 
 

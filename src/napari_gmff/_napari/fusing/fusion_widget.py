@@ -25,7 +25,7 @@ from napari_gmff._napari.fusing.stack_picker import StackPicker
 from napari_gmff._napari.fusing.weights_editor import WeightsEditor
 from napari_gmff._napari.layers.slice_status import show_slice_in_status
 from napari_gmff.errors import GmffError, ParameterError
-from napari_gmff.params import CLASSICAL_ENGINE
+from napari_gmff.params import WEIGHTLESS_ENGINES
 from napari_gmff.plan import make_plan
 from napari_gmff.preview import preview_region
 from napari_gmff.windows import Box
@@ -192,7 +192,7 @@ class FusionWidget(QWidget):
     def _on_params(self) -> None:
         """Say what a run would take, and let it be started if it can be."""
         engine, weights = self.form.editor("engine"), self.form.editor("weights")
-        weights.setEnabled(engine.value() != CLASSICAL_ENGINE)
+        weights.setEnabled(engine.value() not in WEIGHTLESS_ENGINES)
         params, stack = self._valid_params(), self.picker.stack
         is_ready = params is not None and stack is not None
         self.panel.set_ready(is_ready)
