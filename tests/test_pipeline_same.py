@@ -18,7 +18,7 @@ from napari_gmff import fuse
 from napari_gmff.engine_input import measure_input
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.registry import make_engine
-from napari_gmff.params import WEIGHTLESS_ENGINES, FuseParams
+from napari_gmff.params import BLEND_ENGINES, CLASSICAL_ENGINES, WEIGHTLESS_ENGINES, FuseParams
 from napari_gmff.plan import make_plan
 from napari_gmff.scenes import relief_scene
 from tests.stacks import (
@@ -129,9 +129,17 @@ def test_windows_leave_no_trace_where_the_halo_covers_what_the_engine_sees(halo_
     np.testing.assert_allclose(parts["confidence"], whole["confidence"], atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", WEIGHTLESS_ENGINES)
+@pytest.mark.parametrize("engine", BLEND_ENGINES)
+def test_windows_leave_no_trace_in_blended_pixels(engine: str) -> None:
+    stack = stack_of(textured((3, 300, 310)))
+    options: dict[str, Any] = {"engine": engine, "input_sigma_px": 0, "halo_px": 64}
+    whole = images_of(stack, **options)
+    assert_same_images(images_of(stack, block_px=256, **options), whole)
+
+
+@pytest.mark.parametrize("engine", CLASSICAL_ENGINES)
 def test_windows_leave_no_trace_at_all_where_the_halo_is_what_the_engine_says(engine: str) -> None:
-    reach_px = make_engine(engine, EngineOptions()).reach_px
+    reach_px = make_engine(engine, EngineOptions()).reach_px  # type: ignore[union-attr]
     assert reach_px is not None
     stack = stack_of(textured((3, 300, 310)))
     whole = images_of(stack, engine=engine, input_sigma_px=0)

@@ -26,8 +26,18 @@ BLOCK_MULTIPLE_PX = 128
 CLASSICAL_ENGINE = "laplacian-energy"
 NETWORK_ENGINE = "stackmff-v4"
 
-WEIGHTLESS_ENGINES = (CLASSICAL_ENGINE, "local-variance", "tenengrad", "wavelet-energy")
-"""Engines of this package that need no weights, and compute on the processor."""
+CLASSICAL_ENGINES = (CLASSICAL_ENGINE, "local-variance", "tenengrad", "wavelet-energy")
+"""Engines of this package that score focus without weights."""
+
+BLEND_ENGINES = ("laplacian-pyramid", "wavelet-maximum", "weighted-average")
+"""Engines of this package that compute pixels instead of copying them."""
+
+WEIGHTLESS_ENGINES = (*CLASSICAL_ENGINES, *BLEND_ENGINES)
+"""Engines of this package that need no weights, and compute on the CPU."""
+
+COMBINED = "combined"
+PER_CHANNEL = "per-channel"
+"""Values of `channel` that name no channel: one choice by all of them, or one for each."""
 
 DEFAULT_ENGINE = NETWORK_ENGINE
 """What runs where nothing is said; everything that speaks of a default follows this line."""
@@ -159,10 +169,11 @@ class FuseParams(_Strict):
         "refined between slices; auto decides from the stack.",
     )
     channel: ChannelChoice = Field(
-        "combined",
+        COMBINED,
         title="Focus channel",
-        description="Channel, by number from 0 or name, whose focus decides; 'combined' weighs "
-        "all channels by their signal-to-noise. The choice applies to every channel.",
+        description="Channel, by number from 0 or name, whose focus decides for every channel; "
+        "'combined' weighs all channels by their signal-to-noise; with 'per-channel' each channel "
+        "has its own choice, focus index, depth and confidence.",
     )
     time: Times | None = Field(
         None, title="Time points", description="Time point T, or range START:STOP; all if left out."

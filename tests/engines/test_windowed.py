@@ -9,12 +9,12 @@ from scipy import ndimage
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.registry import make_engine
 from napari_gmff.engines.windowed import ENERGY_FLOOR, WindowedEnergy
-from napari_gmff.params import WEIGHTLESS_ENGINES
+from napari_gmff.params import CLASSICAL_ENGINES
 from napari_gmff.scores import ScoreKind
 from tests.engines.classical import noise, scores_of
 
 
-@pytest.fixture(params=WEIGHTLESS_ENGINES)
+@pytest.fixture(params=CLASSICAL_ENGINES)
 def engine(request):
     engine = make_engine(request.param, EngineOptions())
     assert isinstance(engine, WindowedEnergy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatPlane = NDArray[np.float32]
+    Details = tuple[FloatPlane, FloatPlane, FloatPlane]
 
 WAVELET = "db2"
 """Four taps: short filters look less far, and the halo of a window covers more scales."""
@@ -20,7 +21,7 @@ _TAPS = 4
 
 @dataclass(frozen=True)
 class SwtBands:
-    """Bands of an image, all of its size.
+    """Bands of an image, all of one size.
 
     Attributes
     ----------
@@ -32,12 +33,68 @@ class SwtBands:
     """
 
     approximation: FloatPlane
-    details: list[tuple[FloatPlane, FloatPlane, FloatPlane]]
+    details: list[Details]
 
 
 def swt_reach_px(levels: int) -> int:
-    """Return how far from a pixel its coefficients look."""
-    return (_TAPS - 1) * (2**levels - 1)
+    """Return how far from a pixel its coefficients look; an image made of them looks as far."""
+    return (_TAPS - 1) * ((1 << levels) - 1)
+
+
+class Swt:
+    """Transforms images of one size there and back, mirrored beyond their border.
+
+    Bands are larger than the image by a margin, so that nothing of what the transform does at its
+    ends is ever seen.
+
+    Parameters
+    ----------
+    shape_yx : tuple of int
+        Height and width of the images, any size.
+    levels : int
+        Number of scales, each twice the last.
+
+    Attributes
+    ----------
+    padded_shape_yx : tuple of int
+        Of the bands.
+    """
+
+    def __init__(self, shape_yx: tuple[int, int], levels: int) -> None:
+        self.levels = levels
+        margin_px = 2 * swt_reach_px(levels)
+        self._part = tuple(slice(margin_px, margin_px + size) for size in shape_yx)
+        # The transform wants a multiple of 2**levels.
+        fills = [-(size + 2 * margin_px) % 2**levels for size in shape_yx]
+        self._margins = [(margin_px, margin_px + fill) for fill in fills]
+        height, width = (
+            size + 2 * margin_px + fill for size, fill in zip(shape_yx, fills, strict=True)
+        )
+        self.padded_shape_yx = (height, width)
+
+    def padded(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return an image, or what belongs to its pixels, as large as the bands."""
+        return np.pad(plane, self._margins, mode="symmetric")
+
+    def forward(self, plane: FloatPlane) -> SwtBands:
+        """Transform an image, (h, w) float32; the bands have the margin still."""
+        import pywt
+
+        found = pywt.swt2(self.padded(plane), WAVELET, self.levels, trim_approx=True, norm=True)
+        approximation, *coarse_first = found
+        return SwtBands(approximation, list(reversed(coarse_first)))
+
+    def inverse(self, bands: SwtBands) -> FloatPlane:
+        """Make the image, (h, w) float32, of bands with their margin."""
+        import pywt
+
+        coarse_first = list(reversed(bands.details))
+        image = pywt.iswt2([bands.approximation, *coarse_first], WAVELET, norm=True)
+        return self.cropped(image)
+
+    def cropped(self, band: FloatPlane) -> FloatPlane:
+        """Return the part of a band that lies over the image."""
+        return band[self._part]
 
 
 def forward_swt(plane: FloatPlane, levels: int) -> SwtBands:
@@ -53,18 +110,14 @@ def forward_swt(plane: FloatPlane, levels: int) -> SwtBands:
     Returns
     -------
     SwtBands
-        A coefficient depends on the image within `swt_reach_px` alone, and on that bit for bit.
+        Of the image's size. A coefficient depends on the image within `swt_reach_px` alone, and
+        on that bit for bit.
     """
-    import pywt
-
-    margin_px = swt_reach_px(levels)
-    padded = np.pad(plane, _margins(plane.shape, margin_px, levels), mode="symmetric")
-    lowest, *coarse_first = pywt.swt2(padded, WAVELET, levels, trim_approx=True, norm=True)
-    part = tuple(slice(margin_px, margin_px + size) for size in plane.shape)
-    details = [tuple(band[part] for band in level) for level in reversed(coarse_first)]
-    return SwtBands(lowest[part], details)
-
-
-def _margins(shape: tuple[int, ...], margin_px: int, levels: int) -> list[tuple[int, int]]:
-    """Return what is added before and after; the transform wants a multiple of 2**levels."""
-    return [(margin_px, margin_px + -(size + 2 * margin_px) % 2**levels) for size in shape]
+    height, width = plane.shape
+    swt = Swt((height, width), levels)
+    bands = swt.forward(plane)
+    details = [
+        (swt.cropped(across), swt.cropped(down), swt.cropped(diagonal))
+        for across, down, diagonal in bands.details
+    ]
+    return SwtBands(swt.cropped(bands.approximation), details)
