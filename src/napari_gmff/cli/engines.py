@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_gmff.engines.registry import EngineInfo
 
-COPIED = "fused pixels are copied from the slices"
-COMPUTED = "fused pixels are computed, not copied: no focus index, depth or confidence"
-
 
 def add_engines_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the program's parser; its handler stands in ``handler``."""
@@ -43,6 +40,7 @@ def run_engines(arguments: argparse.Namespace) -> int:
 
 
 def _words(info: EngineInfo) -> str:
+    from napari_gmff.engines.registry import COMPUTED, COPIED
     from napari_gmff.params import DEFAULT_ENGINE
 
     name = f"{info.name} (default)" if info.name == DEFAULT_ENGINE else info.name

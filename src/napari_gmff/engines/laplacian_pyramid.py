@@ -50,7 +50,7 @@ class LaplacianPyramid(Blend):
 
     name: ClassVar[str] = "laplacian-pyramid"
     title: ClassVar[str] = (
-        "Maximum of a Laplacian pyramid: best at hairs that cross, gathers noise; computes pixels"
+        "Blend by the maximum of a Laplacian pyramid: for hairs that cross; gathers noise"
     )
     method: ClassVar[str] = (
         "the energy of each band of an undecimated Laplacian pyramid; the fused image is the sum "

@@ -32,6 +32,10 @@ _ENGINES = {
 }
 
 
+COPIED = "Fused pixels are copied from the slices"
+COMPUTED = "Fused pixels are computed, not copied: there is no focus index, depth or confidence"
+
+
 @dataclass(frozen=True)
 class EngineInfo:
     """What users should know of an engine before they choose it.
@@ -59,6 +63,13 @@ class EngineInfo:
     package: str
     problem: str = ""
 
+    @property
+    def words(self) -> str:
+        """What it is, and what becomes of the pixels, in sentences."""
+        if self.problem:
+            return f"Cannot be used: {self.problem}."
+        return f"{self.title}. {COPIED if self.preserves_pixels else COMPUTED}."
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {**asdict(self), "is_default": self.name == DEFAULT_ENGINE}
@@ -75,9 +86,9 @@ def engine_names() -> list[str]:
 
 
 def engine_titles() -> dict[str, str]:
-    """Return one line for each engine, by name; imports all of them, torch included."""
+    """Return a few words on each engine, by name; imports all of them, torch included."""
     usable = engine_names()
-    return {one.name: one.problem or one.title for one in engine_infos() if one.name in usable}
+    return {one.name: one.words for one in engine_infos() if one.name in usable}
 
 
 def engine_infos() -> list[EngineInfo]:

@@ -56,7 +56,7 @@ class WaveletMaximum(Blend):
 
     name: ClassVar[str] = "wavelet-maximum"
     title: ClassVar[str] = (
-        "Maximum of a wavelet transform, checked by its neighbours: slow; computes pixels"
+        "Blend by the maximum of a wavelet transform, checked by its neighbours: slow"
     )
     method: ClassVar[str] = (
         "the energy of each scale of a stationary wavelet transform; the fused image is made from "

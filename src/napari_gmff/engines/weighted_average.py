@@ -36,7 +36,7 @@ class WeightedAverage(Blend):
 
     name: ClassVar[str] = "weighted-average"
     title: ClassVar[str] = (
-        "Average of all slices weighted by local contrast: smooth, least noise; computes pixels"
+        "Blend by the average of all slices, weighted by local contrast: least noise"
     )
     method: ClassVar[str] = (
         "the energy of the Laplacian in a Gaussian window; fused pixels are the average of all "
