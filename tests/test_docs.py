@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 import tifffile
 
 from napari_gmff.cli.main import _parser
+from napari_gmff.engines.found import GROUP
+from tests.engines.packages import install
 from tests.stacks import textured
 
 PAGES = (
@@ -21,6 +24,7 @@ PAGES = (
     "correcting-the-focus-map.md",
     "measuring-heights.md",
     "limits.md",
+    "engines.md",
 )
 MAX_PICTURE_BYTES = 250_000
 
@@ -103,3 +107,23 @@ def test_the_examples_of_measuring_write_a_table_and_a_mesh(
     table = np.genfromtxt("profile.csv", delimiter=",", names=True)
     assert {"distance_um", "height_um", "y_px", "x_px"} <= set(table.dtype.names)
     assert Path("relief.stl").stat().st_size > 0
+
+
+def test_the_example_of_an_engine_runs_once_its_package_is_installed(
+    repository: Path, folder_with_stack: Path
+):
+    page = repository / "docs" / "engines.md"
+    (code,), (rows,) = blocks(page, "python"), blocks(page, "toml")
+    ((name, target),) = tomllib.loads(rows)["project"]["entry-points"][GROUP].items()
+    module, _, _ = target.partition(":")
+    install(folder_with_stack, "my-focus", "1.0", {module: code}, f"{name} = {target}")
+    use = (
+        f"import sys; sys.path.insert(0, {str(folder_with_stack)!r})\n"
+        "from napari_gmff import fuse, read_stack\n"
+        f"with read_stack('stack.ome.tif') as stack, fuse(stack, engine={name!r}) as result:\n"
+        "    index = result.focus_index[80, 125::250].compute()\n"
+        "    print(result.provenance['engine_package'], index)\n"
+    )
+    package, index = run(use).split("[", 1)
+    assert package.split() == ["my-focus", "1.0"]
+    assert re.findall(r"\d", index) == ["0", "1", "2", "3"]

@@ -14,6 +14,7 @@ import pytest
 from napari_gmff import FusionResult, curve_memory, fuse
 from napari_gmff.engines.laplacian import LaplacianEnergy
 from napari_gmff.errors import FusionCancelled, ParameterError, SourceError
+from napari_gmff.params import CLASSICAL_ENGINES
 from napari_gmff.scores import ReadSlice, TileScores
 from napari_gmff.window_reader import WindowReader
 from napari_gmff.windows import Box, tiles
@@ -116,7 +117,7 @@ def assert_agrees_at(result: FusionResult, *pixels: tuple[int, int]) -> None:
         assert int(np.argmax(result.focus_curve(y, x))) == result.focus_index.compute()[y, x]
 
 
-@pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS, KEEPS])
+@pytest.mark.parametrize("engine", [*CLASSICAL_ENGINES, NEIGHBOURS, KEEPS])
 def test_the_highest_score_is_that_of_the_chosen_slice(engine: str) -> None:
     with fuse(stack_of(textured((4, 300, 210))), engine=engine, **SMALL_BLOCKS) as result:
         assert_agrees(result)

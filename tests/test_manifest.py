@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from napari_gmff.engines.registry import engine_names
+from napari_gmff.engines.registry import built_in_names
 from napari_gmff.params import FuseParams, validated
 
 npe2 = pytest.importorskip("npe2")
@@ -91,7 +91,7 @@ def test_the_preferences_page_says_what_the_parameter_model_says(repository: Pat
         assert found.minimum is None or found.minimum >= limits["ge"]
         for value in found.enum or [found.minimum]:
             assert getattr(validated(FuseParams, {name: value}), name) == value
-    assert sorted(properties["engine"].enum) == engine_names()
+    assert sorted(properties["engine"].enum) == built_in_names()
 
 
 def vars_of(limit: object) -> list[str]:

@@ -423,7 +423,5 @@ def test_an_engine_is_told_apart_by_its_row_alone() -> None:
     with registered(NEIGHBOURS, "tests.stacks:NeighbourEngine"):
         with fuse(stack_of(textured()), engine=NEIGHBOURS) as result:
             assert result.provenance["engine"] == NEIGHBOURS
-    with pytest.raises(
-        ParameterError, match="engine: must be one of laplacian-energy, stackmff-v4"
-    ):
+    with pytest.raises(ParameterError, match=r"engine: must be one of .*laplacian-energy.*got"):
         fuse(stack_of(textured()), engine=NEIGHBOURS)

@@ -18,7 +18,7 @@ from napari_gmff import fuse
 from napari_gmff.engine_input import measure_input
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.registry import make_engine
-from napari_gmff.params import FuseParams
+from napari_gmff.params import BLEND_ENGINES, CLASSICAL_ENGINES, WEIGHTLESS_ENGINES, FuseParams
 from napari_gmff.plan import make_plan
 from napari_gmff.scenes import relief_scene
 from tests.stacks import (
@@ -54,7 +54,7 @@ def options_for(engine: str, weights: str) -> dict[str, Any]:
     return {"engine": engine, **SMALL_BLOCKS}
 
 
-ENGINES = pytest.mark.parametrize("engine", ["laplacian-energy", NEIGHBOURS, "stackmff-v4"])
+ENGINES = pytest.mark.parametrize("engine", [*WEIGHTLESS_ENGINES, NEIGHBOURS, "stackmff-v4"])
 
 
 @ENGINES
@@ -100,7 +100,7 @@ def test_a_region_is_the_crop_of_the_whole(data: st.DataObject) -> None:
     y1, x1 = data.draw(st.integers(y0 + 1, height)), data.draw(st.integers(x0 + 1, width))
     stack = stack_of(textured((n_slices, height, width), seed=height))
     options = {
-        "engine": data.draw(st.sampled_from([NEIGHBOURS, "laplacian-energy"])),
+        "engine": data.draw(st.sampled_from([NEIGHBOURS, *WEIGHTLESS_ENGINES])),
         "block_px": block_px,
         "halo_px": halo_px,
         "projections": True,
@@ -127,6 +127,25 @@ def test_windows_leave_no_trace_where_the_halo_covers_what_the_engine_sees(halo_
     parts = images_of(stack, block_px=128, halo_px=halo_px, **options)
     assert_same_images(parts, whole, "focus_index", "fused")
     np.testing.assert_allclose(parts["confidence"], whole["confidence"], atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", BLEND_ENGINES)
+def test_windows_leave_no_trace_in_blended_pixels(engine: str) -> None:
+    stack = stack_of(textured((3, 300, 310)))
+    options: dict[str, Any] = {"engine": engine, "input_sigma_px": 0, "halo_px": 64}
+    whole = images_of(stack, **options)
+    assert_same_images(images_of(stack, block_px=256, **options), whole)
+
+
+@pytest.mark.parametrize("engine", CLASSICAL_ENGINES)
+def test_windows_leave_no_trace_at_all_where_the_halo_is_what_the_engine_says(engine: str) -> None:
+    reach_px = make_engine(engine, EngineOptions()).reach_px  # type: ignore[union-attr]
+    assert reach_px is not None
+    stack = stack_of(textured((3, 300, 310)))
+    whole = images_of(stack, engine=engine, input_sigma_px=0)
+    halo_px = -(-reach_px // 4) * 4
+    parts = images_of(stack, engine=engine, input_sigma_px=0, block_px=128, halo_px=halo_px)
+    assert_same_images(parts, whole)
 
 
 def test_a_halo_that_is_too_small_does_leave_a_trace() -> None:

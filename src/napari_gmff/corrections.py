@@ -54,7 +54,14 @@ class CorrectionTarget:
 
     @classmethod
     def of(cls, result: FusionResult) -> CorrectionTarget:
-        """Return what corrections of a result are made for."""
+        """Return what corrections of a result are made for.
+
+        Raises
+        ------
+        ParameterError
+            If there is no choice of slices to correct, or one for each channel.
+        """
+        check_correctable(result)
         source = result.provenance["source"]
         region = result.provenance["parameters"].get("region")
         return cls(
@@ -63,6 +70,23 @@ class CorrectionTarget:
             shape=result.images["focus_index"].shape,
             region=_as_region(region),
             times=tuple(result.provenance["times"]),
+        )
+
+
+def check_correctable(result: FusionResult) -> None:
+    """Refuse a result whose slices cannot be corrected by hand.
+
+    Raises
+    ------
+    ParameterError
+        If there is no choice of slices, or one for each channel.
+    """
+    if not result.pixels_copied:
+        raise ParameterError(f"corrections: there is nothing to correct, {result.why_no_choice}")
+    if result.is_per_channel:
+        raise ParameterError(
+            "corrections: each channel was focused by itself (channel per-channel), and only one "
+            "choice for all channels can be corrected"
         )
 
 

@@ -35,7 +35,8 @@ class CurveScorer:
     ----------
     stack, plan, engine, inputs
         Of the run that made the result.
-
+    channels : list of int, optional
+        The channels that the choice was for; all where left out.
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class CurveScorer:
         plan: FusionPlan,
         engine: FocusEngine,
         inputs: list[EngineInput],
+        channels: list[int] | None = None,
     ) -> None:
+        self._channels = channels
         self._stack = stack
         self._plan = plan
         self._engine = engine
@@ -116,7 +119,7 @@ class CurveScorer:
 
     def _reader(self, window: Window, time_position: int) -> WindowReader:
         time, one = self._plan.times[time_position], self._inputs[time_position]
-        return WindowReader(self._stack, self._plan, time, window, one)
+        return WindowReader(self._stack, self._plan, time, window, one, self._channels)
 
     def _score_window(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ FULL_SCALE = 40_000.0
 class DemoScores:
     """How the demo's result compares with the truth, on textured pixels where it says so.
 
+    What concerns the choice of slices is None for an engine that computes pixels.
+
     Attributes
     ----------
     psnr_db, best_psnr_db, slice_psnr_db : float
@@ -41,11 +43,11 @@ class DemoScores:
     psnr_db: float
     best_psnr_db: float
     slice_psnr_db: float
-    accuracy: float
-    within_one: float
-    depth_error_um: float
-    unrefined_error_um: float
-    confidence_auroc: float
+    accuracy: float | None = None
+    within_one: float | None = None
+    depth_error_um: float | None = None
+    unrefined_error_um: float | None = None
+    confidence_auroc: float | None = None
 
 
 def demo_scene() -> Scene:
@@ -69,19 +71,24 @@ def demo_stack(scene: Scene) -> FocusStack:
 
 def score(scene: Scene, result: FusionResult) -> DemoScores:
     """Compare a result with the truth."""
+    best = np.take_along_axis(scene.stack, scene.index[None], axis=0)[0]
+    pixels = DemoScores(
+        psnr_db=psnr_db(result.fused.compute(), scene.sharp, FULL_SCALE),
+        best_psnr_db=psnr_db(best, scene.sharp, FULL_SCALE),
+        slice_psnr_db=max(psnr_db(plane, scene.sharp, FULL_SCALE) for plane in scene.stack),
+    )
+    if not result.pixels_copied:
+        return pixels
     index = result.focus_index.compute()
     depth_um = scene.depth_slices * scene.z_step_um
     textured = scene.textured
     wrong = np.abs(index.astype(int) - scene.index) > 1
-    best = np.take_along_axis(scene.stack, scene.index[None], axis=0)[0]
 
     def depth_error(depth: NDArray[Any]) -> float:
         return float(np.abs(depth - depth_um)[textured].mean())
 
-    return DemoScores(
-        psnr_db=psnr_db(result.fused.compute(), scene.sharp, FULL_SCALE),
-        best_psnr_db=psnr_db(best, scene.sharp, FULL_SCALE),
-        slice_psnr_db=max(psnr_db(plane, scene.sharp, FULL_SCALE) for plane in scene.stack),
+    return replace(
+        pixels,
         accuracy=fraction_within(index, scene.index, textured, 0),
         within_one=fraction_within(index, scene.index, textured, 1),
         depth_error_um=depth_error(result.depth.compute()),
@@ -92,14 +99,20 @@ def score(scene: Scene, result: FusionResult) -> DemoScores:
 
 def write_demo_panel(scene: Scene, result: FusionResult, path: Path) -> None:
     """Write a picture of one slice, the fused image, the maps, and where the map is wrong."""
-    index = result.focus_index.compute()
     middle = len(scene.stack) // 2
     last = len(scene.stack) - 1
+    slice_tile = Tile(f"slice {middle} of 0 to {last}", grey(scene.stack[middle], 0, FULL_SCALE))
+    if not result.pixels_copied:
+        blended = Tile("fused (blended)", grey(result.fused.compute(), 0, FULL_SCALE))
+        truth = Tile("truth", grey(scene.sharp, 0, FULL_SCALE))
+        draw_panel([slice_tile, blended, truth], path, columns=3)
+        return
+    index = result.focus_index.compute()
     off = np.abs(index.astype(int) - scene.index)
     unit = result.depth_unit
     depth = result.depth.compute()
     tiles = [
-        Tile(f"slice {middle} of 0 to {last}", grey(scene.stack[middle], 0, FULL_SCALE)),
+        slice_tile,
         Tile("fused", grey(result.fused.compute(), 0, FULL_SCALE)),
         Tile(f"focus index 0 to {last}", colored(index, 0, last)),
         Tile(f"depth {depth.min():.1f} to {depth.max():.1f} {unit}", colored(depth)),

@@ -5,7 +5,7 @@ Nothing here ever touches the pixels that are copied into the result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.engines.base import Engine
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
@@ -84,12 +84,20 @@ class EngineInput:
         Whether the samples look like slices in z order.
     constant_slices : tuple of int
         Positions of slices whose samples are all equal.
+    channels : tuple of EngineInput
+        One for each channel, where each is focused by itself; empty where all share the choice.
     """
 
     scales: tuple[ChannelScale, ...]
     sigma_px: float
     ordered: bool
     constant_slices: tuple[int, ...]
+    channels: tuple[EngineInput, ...] = ()
+
+    @property
+    def parts(self) -> tuple[EngineInput, ...]:
+        """What decides by itself: each channel, or all together."""
+        return self.channels or (self,)
 
     @property
     def reach_px(self) -> int:
@@ -113,7 +121,7 @@ class EngineInput:
         for scale, plane in zip(self.scales, planes, strict=True):
             grey = luminance(plane)
             if plane.dtype.kind == "f":
-                grey = _without_gaps(grey)
+                grey = without_gaps(grey)
             seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
             seen = np.clip(seen, *_FINITE_LIMITS) * np.float32(scale.weight)
             total = seen if total is None else total + seen
@@ -124,14 +132,14 @@ class EngineInput:
 
 
 def measure_input(
-    stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: FocusEngine, time: int
+    stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: Engine, time: int
 ) -> EngineInput:
     """Measure one time point at once; see `iter_measure_input`."""
     return outcome_of(iter_measure_input(stack, plan, params, engine, time))
 
 
 def iter_measure_input(
-    stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: FocusEngine, time: int
+    stack: FocusStack, plan: FusionPlan, params: FuseParams, engine: Engine, time: int
 ) -> Generator[None, None, EngineInput]:
     """Measure one time point on samples at fixed positions of the whole image.
 
@@ -155,7 +163,25 @@ def iter_measure_input(
         planes = stack.data[time, channel, first : last + 1]
         one = yield from iter_samples(planes, _namer(stack.name, channel, first))
         samples.append(one)
-    scales = _scales(samples, stack.dtype, plan, params, engine)
+    dtype = stack.dtype
+    whole = _input_of(samples, plan.focus_channels, dtype, params, engine)
+    if not plan.per_channel:
+        return whole
+    channels = (
+        _input_of([one], [channel], dtype, params, engine)
+        for channel, one in zip(plan.focus_channels, samples, strict=True)
+    )
+    return replace(whole, channels=tuple(channels))
+
+
+def _input_of(
+    samples: list[Samples],
+    channels: list[int],
+    dtype: np.dtype[np.generic],
+    params: FuseParams,
+    engine: Engine,
+) -> EngineInput:
+    scales = _scales(samples, channels, dtype, params, engine)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
     return EngineInput(
         scales=scales,
@@ -171,7 +197,7 @@ def sampled_bytes(stack: FocusStack, plan: FusionPlan) -> int:
     return decoded_bytes(stack.data, boxes) * len(plan.slices) * len(plan.focus_channels)
 
 
-def _sigma_px(noise: float, params: FuseParams, engine: FocusEngine) -> float:
+def _sigma_px(noise: float, params: FuseParams, engine: Engine) -> float:
     if not isinstance(params.input_sigma_px, str):
         return params.input_sigma_px
     return smoothing_for(noise) if engine.smoothing_rule() == "auto-noise" else 0.0
@@ -183,10 +209,10 @@ def _namer(stack_name: str, channel: int, first: int) -> Callable[[int], str]:
 
 def _scales(
     samples: list[Samples],
+    channels: list[int],
     dtype: np.dtype[np.generic],
-    plan: FusionPlan,
     params: FuseParams,
-    engine: FocusEngine,
+    engine: Engine,
 ) -> tuple[ChannelScale, ...]:
     ranges = [_input_range(one, dtype, params, engine) for one in samples]
     noises = [
@@ -198,9 +224,7 @@ def _scales(
     ]
     return tuple(
         ChannelScale(channel, low, high, noise, good / sum(quality))
-        for channel, (low, high), noise, good in zip(
-            plan.focus_channels, ranges, noises, quality, strict=True
-        )
+        for channel, (low, high), noise, good in zip(channels, ranges, noises, quality, strict=True)
     )
 
 
@@ -218,7 +242,7 @@ def _quality(samples: Samples, dtype: np.dtype[np.generic], noise: float, extent
 
 
 def _input_range(
-    samples: Samples, dtype: np.dtype[np.generic], params: FuseParams, engine: FocusEngine
+    samples: Samples, dtype: np.dtype[np.generic], params: FuseParams, engine: Engine
 ) -> tuple[float, float]:
     if not isinstance(params.input_range, str):
         return params.input_range
@@ -241,8 +265,14 @@ def _is_constant(values: NDArray[np.float32]) -> bool:
     return bool(finite.size and finite.min() == finite.max())
 
 
-def _without_gaps(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill what is not finite from the nearest finite pixel: any constant would draw an edge."""
+def without_gaps(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill what is not finite from the nearest finite pixel: any constant would draw an edge.
+
+    Parameters
+    ----------
+    grey : ndarray, (h, w), float32
+        Returned as it is where all of it is finite.
+    """
     gaps = ~np.isfinite(grey)
     if not gaps.any():
         return grey

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_gmff.engine_input import sampled_bytes
-from napari_gmff.engines.base import EngineOptions, FocusEngine
-from napari_gmff.engines.registry import make_engine
+from napari_gmff.engines.base import EngineOptions
+from napari_gmff.engines.registry import make_engine, preserves_pixels
 from napari_gmff.failures import only_our_errors, reading
 from napari_gmff.plan import make_plan
 from napari_gmff.preview import make_preview
@@ -26,6 +26,9 @@ from napari_gmff.selection import SliceSelector
 from napari_gmff.window_reader import CACHE_BYTES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_gmff.engines.base import AnyEngine
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
@@ -78,6 +81,7 @@ class _Pace:
     start_s: float
     factor: float
     work_ns: Callable[[int, tuple[int, int]], float]
+    preserves_pixels: bool
 
 
 class _ReadTimes(NamedTuple):
@@ -148,6 +152,7 @@ def _seconds(
         pace, here, read = _pace_of(params), _selection_factor(), _read_times_of(stack, plan)
     n_slices, n_times = len(plan.slices), len(plan.times)
     scoring_ns = sum(pace.work_ns(n_slices, window.read.shape) for window in plan.windows)
+    scoring_ns *= plan.n_parts if pace.preserves_pixels else _n_planes(stack)
     window_bytes = decoded_bytes(stack.data, [_tried_window(plan).read])
     n_patches = len(patch_boxes((n_slices, *measured.shape_yx)))
     sampling_ns = n_slices * len(plan.focus_channels) * (_SAMPLE_NS + n_patches * _PATCH_NS)
@@ -162,13 +167,17 @@ def _seconds(
 
 def _selection_ns(stack: FocusStack, plan: FusionPlan) -> float:
     """Count the work of one time point that is the same for all engines."""
-    n_slices, n_samples = len(plan.slices), stack.data.shape[-1] if stack.has_samples else 1
-    n_channels = stack.n_channels * n_samples
+    n_slices, n_channels = len(plan.slices), _n_planes(stack)
     seen_ns = _INPUT_NS * n_slices * len(plan.focus_channels)
     chosen_ns = n_slices * (_SELECT_NS + _COPY_NS * n_channels) + _FINISH_NS
     written_ns = _WRITE_NS * (n_channels + 4)
     read_px = sum(_area(window.read) for window in plan.windows)
     return read_px * seen_ns + _area(plan.region) * (chosen_ns + written_ns)
+
+
+def _n_planes(stack: FocusStack) -> int:
+    """Count the channels of a result: colour samples are channels."""
+    return stack.n_channels * (stack.data.shape[-1] if stack.has_samples else 1)
 
 
 def _planes_read(stack: FocusStack, plan: FusionPlan) -> float:
@@ -194,17 +203,43 @@ def _pace_of(params: FuseParams) -> _Pace:
         started = time.perf_counter()
         engine = make_engine(params.engine, options)
         start_s = time.perf_counter() - started
-        _paces[key] = _Pace(start_s, _engine_factor(engine), type(engine).work_ns)
+        _paces[key] = _Pace(
+            start_s, _engine_factor(engine), type(engine).work_ns, preserves_pixels(engine)
+        )
     return _paces[key]
 
 
-def _engine_factor(engine: FocusEngine) -> float:
+class _NoiseSource:
+    """One channel of noise for a blend; see `BlendSource`."""
+
+    n_channels = 1
+
+    def __init__(self, planes: NDArray[np.float32]) -> None:
+        self._planes = planes
+        self.n_slices = planes.shape[0]
+        self.shape_yx = (planes.shape[1], planes.shape[2])
+
+    def seen(self, position: int) -> NDArray[np.float32]:
+        return np.asarray(self._planes[position])
+
+    def pixels(self, position: int) -> NDArray[np.float32]:
+        return np.asarray(self._planes[position : position + 1])
+
+    def invalid(self, position: int) -> None:
+        return None
+
+
+def _engine_factor(engine: AnyEngine) -> float:
     """Try an engine on noise; return seconds for what it counts as one."""
     on_cpu = str(engine.describe()["device"]) == "cpu"
     side_px = _TRIED_PX_CPU if on_cpu else _TRIED_PX_GPU
     planes = np.random.default_rng(0).random((_TRIED_SLICES, side_px, side_px), np.float32)
 
     def score() -> None:
+        if not preserves_pixels(engine):
+            for _ in engine.iter_blend(_NoiseSource(planes)):
+                pass
+            return
         for _ in engine.iter_scores(planes.__getitem__, _TRIED_SLICES, (side_px, side_px)):
             pass
 

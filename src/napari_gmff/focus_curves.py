@@ -42,6 +42,8 @@ class FocusCurves:
     ----------
     stack, plan, engine, inputs
         Of the run that made the result.
+    channels : list of int, optional
+        The channels that the choice was for; all where left out.
 
     Attributes
     ----------
@@ -55,9 +57,10 @@ class FocusCurves:
         plan: FusionPlan,
         engine: FocusEngine,
         inputs: list[EngineInput],
+        channels: list[int] | None = None,
     ) -> None:
         self.pixels = SourcePixels(stack, plan)
-        self._scorer = CurveScorer(stack, plan, engine, inputs)
+        self._scorer = CurveScorer(stack, plan, engine, inputs, channels)
         self._tiles = CurveTiles()
         self._lock = threading.Lock()
         self._forgets = threading.Event()
@@ -225,6 +228,18 @@ class FocusCurves:
                 raise FusionCancelled(f"{self.pixels.stack.name}: focus curve stopped on request")
 
         return check
+
+
+def curves_of_run(
+    stack: FocusStack, plan: FusionPlan, engine: FocusEngine, inputs: list[EngineInput]
+) -> tuple[FocusCurves | None, tuple[FocusCurves, ...]]:
+    """Return the curves of a run: those of the choice for all channels, or those of each."""
+    if not plan.per_channel:
+        return FocusCurves(stack, plan, engine, inputs), ()
+    return None, tuple(
+        FocusCurves(stack, plan, engine, [one.channels[part] for one in inputs], [channel])
+        for part, channel in enumerate(plan.focus_channels)
+    )
 
 
 def _is_close(curve: NDArray[np.float32]) -> bool:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gmff.blended_pixels import blend_pixels
+from napari_gmff.engines.registry import naming_engine, preserves_pixels
 from napari_gmff.selection import Selection, SliceSelector, as_channels, gather, refined_depth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.engines.base import AnyEngine, BlendEngine, FocusEngine
     from napari_gmff.export.layout import ImageSpec
     from napari_gmff.plan import FusionPlan
     from napari_gmff.scores import TileScores
@@ -42,7 +44,7 @@ class FusedWindow:
 
 
 def fuse_window(
-    engine: FocusEngine,
+    engine: AnyEngine,
     reader: WindowReader,
     plan: FusionPlan,
     window: Window,
@@ -50,7 +52,7 @@ def fuse_window(
     z_um: NDArray[np.float64] | None,
     ordered: bool,
 ) -> Generator[FusedWindow | None, None, None]:
-    """Score a window, choose slices, and copy the chosen pixels.
+    """Score a window, choose slices, and copy the chosen pixels; or let a blend compute them.
 
     Yields
     ------
@@ -60,9 +62,40 @@ def fuse_window(
     kept = window.core.intersection(plan.region)
     assert kept is not None
     within = kept.shifted(-window.read.y0, -window.read.x0)
-    maps = _Maps(plan, z_um, ordered, engine)
+    parts: list[dict[str, NDArray[Any]]] = []
+    invalid_voxels = 0
+    for part in reader.parts():
+        if preserves_pixels(engine):
+            maps = _Maps(plan, z_um, ordered, engine)
+            blocks = yield from _chosen_blocks(engine, part, window, within, maps, specs)
+        else:
+            blocks = yield from _blended_blocks(engine, part, window, within, specs)
+        parts.append({name: block for name, block in blocks.items() if name in specs})
+        invalid_voxels += sum(int(mask[within.slices].sum()) for mask in part.invalid.values())
+    place = kept.shifted(-plan.region.y0, -plan.region.x0).slices
+    together = {name: _together([part[name] for part in parts], specs[name]) for name in parts[0]}
+    yield FusedWindow(place, together, invalid_voxels)
+
+
+def _together(blocks: list[NDArray[Any]], spec: ImageSpec) -> NDArray[Any]:
+    """Join what was made channel by channel, as the image's axes say."""
+    if "c" not in spec.axes:
+        (block,) = blocks
+        return block[0] if block.ndim == 3 else block
+    return np.concatenate([block if block.ndim == 3 else block[None] for block in blocks])
+
+
+def _chosen_blocks(
+    engine: FocusEngine,
+    reader: WindowReader,
+    window: Window,
+    within: Box,
+    maps: _Maps,
+    specs: dict[str, ImageSpec],
+) -> Generator[None, None, dict[str, NDArray[Any]]]:
+    """Choose slices and copy from them; maps are (h, w), intensities (C, h, w)."""
     # An engine's scratch files must go when a run is stopped, not when it is forgotten.
-    with closing(_scored(engine, reader, len(plan.slices), window, within)) as items:
+    with closing(_scored(engine, reader, window, within)) as items:
         for item in items:
             if item is not None:
                 invalid = reader.invalid.get(item.slice_index)
@@ -74,21 +107,39 @@ def fuse_window(
     blocks["fused"] = as_channels(fused)
     if projection is not None:
         blocks["max_projection"] = as_channels(projection)
-    for name, block in blocks.items():
-        if name in specs and "c" not in specs[name].axes and block.ndim == 3:
-            blocks[name] = block[0]
-    invalid_voxels = sum(int(mask[within.slices].sum()) for mask in reader.invalid.values())
-    place = kept.shifted(-plan.region.y0, -plan.region.x0).slices
-    yield FusedWindow(
-        place, {name: block for name, block in blocks.items() if name in specs}, invalid_voxels
-    )
+    return blocks
+
+
+def _blended_blocks(
+    engine: BlendEngine,
+    reader: WindowReader,
+    window: Window,
+    within: Box,
+    specs: dict[str, ImageSpec],
+) -> Generator[None, None, dict[str, NDArray[Any]]]:
+    """Compute pixels; there are no maps, since no slice is chosen."""
+    with naming_engine(engine.name):
+        fused = yield from blend_pixels(engine, reader, window.read.shape, within)
+    blocks = {"fused": fused}
+    if "max_projection" in specs:
+        projection: NDArray[Any] | None = None
+        for k in range(reader.n_slices):
+            planes = as_channels(reader.raw(k, within))
+            projection = planes if projection is None else np.fmax(projection, planes)
+            yield None
+        assert projection is not None
+        blocks["max_projection"] = projection
+    return blocks
 
 
 def _scored(
-    engine: FocusEngine, reader: WindowReader, n_slices: int, window: Window, within: Box
+    engine: FocusEngine, reader: WindowReader, window: Window, within: Box
 ) -> Generator[TileScores | None, None, None]:
     """Return the engine's scores as a generator, which can be closed whatever the engine made."""
-    yield from engine.iter_scores(reader.engine_slice, n_slices, window.read.shape, within=within)
+    with naming_engine(engine.name):
+        yield from engine.iter_scores(
+            reader.engine_slice, reader.n_slices, window.read.shape, within=within
+        )
 
 
 class _Maps:

@@ -11,6 +11,19 @@ _SHAPE_FROM_FOCUS = (
     "Machine Intelligence 16(8):824-831, 1994."
 )
 
+_BLENDED = (
+    "Fused pixels were computed from the pixels of all slices, not copied: they are not measured "
+    "intensities, and there is no focus index, depth or confidence."
+)
+
+_BLEND_LIMITS = (
+    "Limits: the fused image is a rendering. Its intensities are blends of focal planes, may lie "
+    "outside the range of the source and hold noise of several slices, and must not be used for "
+    "intensity quantification, photometry, ratio or colocalisation measurements; take such "
+    "measurements from the source slices. Illumination, bleaching or magnification that changes "
+    "between slices shows as halos and doubled edges."
+)
+
 _LIMITS = (
     "Limits: neighbouring pixels of the fused image may come from different focal planes, so "
     "fused intensities mix planes and must not be used for intensity quantification, "
@@ -49,7 +62,8 @@ def methods_text(provenance: Mapping[str, Any]) -> str:
     ]
     methods = " ".join(sentence for sentence in sentences if sentence)
     numbered = "\n".join(f"[{number}] {text}" for number, text in enumerate(references, start=1))
-    return f"{methods}\n\n{_LIMITS}\n\nReferences\n{numbered}"
+    limits = _LIMITS if provenance["pixels_copied"] else _BLEND_LIMITS
+    return f"{methods}\n\n{limits}\n\nReferences\n{numbered}"
 
 
 def _cite(reference: str, references: list[str]) -> str:
@@ -107,6 +121,8 @@ def _spacing(z_um: Sequence[float] | None) -> str:
 def _engine_sentence(record: Mapping[str, Any], references: list[str]) -> str:
     engine, weights, parameters = record["engine"], record["weights"], record["parameters"]
     described = record.get("engine_method") or f"the focus measure {engine}"
+    if record.get("engine_package"):
+        described += f" (engine {engine} of {record['engine_package']})"
     papers = [_cite(paper, references) for paper in record.get("references", [])]
     if papers:
         described += f" {''.join(papers)}"
@@ -121,6 +137,8 @@ def _engine_sentence(record: Mapping[str, Any], references: list[str]) -> str:
             f", in windows of {parameters['block_px']} pixels of which a margin of "
             f"{parameters.get('halo_px')} pixels served as context only"
         )
+    if not record["pixels_copied"]:
+        return f"Slices were weighed against each other by {described}{window}."
     return f"The focus of every slice was scored with {described}{window}."
 
 
@@ -158,11 +176,24 @@ def _choice_sentence(record: Mapping[str, Any]) -> str:
     source = ""
     if lengths.get("C", 1) > 1 and channel is not None:
         source = " of all channels combined" if channel == "combined" else f" of channel {channel}"
+        if channel == "per-channel":
+            return _own_choice_sentence(record)
     if not record["pixels_copied"]:
-        return f"At every pixel the slice with the highest score{source} was chosen."
+        weighed = f" Contrast{source} decided for every channel." if source else ""
+        return f"{_BLENDED}{weighed}"
     return (
         f"At every pixel the slice with the highest score{source} was chosen and its intensity "
         f"copied unchanged{channels}; no fused pixel is interpolated."
+    )
+
+
+def _own_choice_sentence(record: Mapping[str, Any]) -> str:
+    if not record["pixels_copied"]:
+        return f"{_BLENDED} Each channel was fused by itself."
+    return (
+        "Each channel was focused by itself: at every pixel the slice with the highest score of "
+        "that channel was chosen and the channel's intensity copied unchanged; no fused pixel is "
+        "interpolated, and the channels of a pixel may come from different slices."
     )
 
 
@@ -179,6 +210,8 @@ def _correction_sentence(record: Mapping[str, Any]) -> str:
 
 
 def _depth_sentence(record: Mapping[str, Any], references: list[str]) -> str:
+    if not record["pixels_copied"]:
+        return ""
     unit = "slice number" if record["slices"]["z_um"] is None else "z position"
     sentence = f"Depth is the {unit} of the chosen slice"
     if record["slices"]["order"] == "ordered":

@@ -26,6 +26,19 @@ BLOCK_MULTIPLE_PX = 128
 CLASSICAL_ENGINE = "laplacian-energy"
 NETWORK_ENGINE = "stackmff-v4"
 
+CLASSICAL_ENGINES = (CLASSICAL_ENGINE, "local-variance", "tenengrad", "wavelet-energy")
+"""Engines of this package that score focus without weights."""
+
+BLEND_ENGINES = ("laplacian-pyramid", "wavelet-maximum", "weighted-average")
+"""Engines of this package that compute pixels instead of copying them."""
+
+WEIGHTLESS_ENGINES = (*CLASSICAL_ENGINES, *BLEND_ENGINES)
+"""Engines of this package that need no weights, and compute on the CPU."""
+
+COMBINED = "combined"
+PER_CHANNEL = "per-channel"
+"""Values of `channel` that name no channel: one choice by all of them, or one for each."""
+
 DEFAULT_ENGINE = NETWORK_ENGINE
 """What runs where nothing is said; everything that speaks of a default follows this line."""
 
@@ -128,8 +141,8 @@ class FuseParams(_Strict):
     engine: str = Field(
         DEFAULT_ENGINE,
         title="Engine",
-        description="Focus measure that scores the slices: stackmff-v4 (a neural network) or "
-        "laplacian-energy (classical and faster).",
+        description="What decides on focus: stackmff-v4 (a neural network), laplacian-energy "
+        "(classical and faster), or another of those that 'napari-gmff engines' lists.",
     )
     weights: str | None = Field(
         None,
@@ -156,10 +169,11 @@ class FuseParams(_Strict):
         "refined between slices; auto decides from the stack.",
     )
     channel: ChannelChoice = Field(
-        "combined",
+        COMBINED,
         title="Focus channel",
-        description="Channel, by number from 0 or name, whose focus decides; 'combined' weighs "
-        "all channels by their signal-to-noise. The choice applies to every channel.",
+        description="Channel, by number from 0 or name, whose focus decides for every channel; "
+        "'combined' weighs all channels by their signal-to-noise; with 'per-channel' each channel "
+        "has its own choice, focus index, depth and confidence.",
     )
     time: Times | None = Field(
         None, title="Time points", description="Time point T, or range START:STOP; all if left out."
@@ -226,7 +240,7 @@ class FuseParams(_Strict):
 
     def model_post_init(self, _context: object) -> None:
         """Check what concerns two fields at once."""
-        if self.weights is not None and self.engine == CLASSICAL_ENGINE:
+        if self.weights is not None and self.engine in WEIGHTLESS_ENGINES:
             raise ValueError(f"weights: engine {self.engine} uses none, got {self.weights!r}")
         if 2 * self.halo_px >= self.block_px:
             raise ValueError(

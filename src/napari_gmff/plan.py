@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_gmff.errors import ParameterError, SourceError
+from napari_gmff.params import COMBINED, PER_CHANNEL
 from napari_gmff.reading.stack import SUPPORTED_DTYPES, FocusStack
 from napari_gmff.windows import Box, Window, window_grid
 
@@ -33,6 +34,8 @@ class FusionPlan:
         Part of the image that is kept.
     windows : list of Window
         Those of the image's grid that meet the region.
+    per_channel : bool
+        Whether each of several channels is focused by itself, and has maps of its own.
     """
 
     times: list[int]
@@ -40,6 +43,12 @@ class FusionPlan:
     focus_channels: list[int]
     region: Box
     windows: list[Window]
+    per_channel: bool = False
+
+    @property
+    def n_parts(self) -> int:
+        """How often a window is worked on: once for each channel that decides by itself."""
+        return len(self.focus_channels) if self.per_channel else 1
 
     @property
     def index_dtype(self) -> np.dtype[np.unsignedinteger]:
@@ -78,6 +87,7 @@ def make_plan(stack: FocusStack, params: FuseParams) -> FusionPlan:
         focus_channels=_focus_channels(stack, params.channel),
         region=region,
         windows=[window for window in windows if window.core.intersection(region)],
+        per_channel=params.channel == PER_CHANNEL and stack.n_channels > 1,
     )
 
 
@@ -101,7 +111,7 @@ def _focus_channels(stack: FocusStack, choice: int | str) -> list[int]:
     names = [channel.name for channel in stack.channels]
     if choice in names:
         return [names.index(str(choice))]
-    if choice == "combined":
+    if choice in (COMBINED, PER_CHANNEL):
         return list(range(stack.n_channels))
     if isinstance(choice, int) and choice < stack.n_channels:
         return [choice]

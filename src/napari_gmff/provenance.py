@@ -30,7 +30,7 @@ _FOLDERS = re.compile(r"(?<![\w:/.\\~])(?:[A-Za-z]:|~)?(?:/|\\+)(?=\S)(?:[^\s/\\
 def make_provenance(
     *,
     engine: str,
-    score_kind: str,
+    score_kind: str | None,
     parameters: Mapping[str, Any],
     source_name: str,
     source_fingerprint: str,
@@ -48,6 +48,7 @@ def make_provenance(
     warnings: Sequence[str] = (),
     source_metadata: Mapping[str, Any] | None = None,
     engine_method: str = "",
+    engine_package: str | None = None,
     references: Sequence[str] = (),
     pixels_copied: bool = True,
     date: datetime | None = None,
@@ -59,7 +60,7 @@ def make_provenance(
     engine : str
         Name of the focus measure.
     score_kind : str
-        What its scores are: ``"logits"``, ``"log-energy"`` ...
+        What its scores are: ``"logits"``, ``"log-energy"``; None where no slice was chosen.
     parameters : mapping
         Every parameter of the run, by name. Of paths only the last part is kept.
     source_name : str
@@ -92,6 +93,8 @@ def make_provenance(
         How the source was read; see `FocusStack.metadata`.
     engine_method : str
         What scored the focus, in words for a methods section.
+    engine_package : str, optional
+        Name and version of the package that brought the engine; None for this one.
     references : sequence of str
         Papers to cite for it.
     pixels_copied : bool
@@ -113,6 +116,7 @@ def make_provenance(
         "date": (date or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
         "engine": engine,
         "engine_method": engine_method,
+        "engine_package": engine_package,
         "references": references,
         "score_kind": score_kind,
         "weights": weights,

@@ -10,9 +10,15 @@ from napari_gmff.export.layout import Geometry, ImageSpec
 from napari_gmff.reading.stack import Channel
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from napari_gmff.export.layout import Kind
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
+
+BLENDED_TITLE = "fused (blended)"
+"""Wherever it is shown, an image of computed pixels says so."""
 
 _SAMPLES = (
     Channel("red", "FF0000"),
@@ -23,11 +29,18 @@ _SAMPLES = (
 
 
 def result_images(
-    stack: FocusStack, plan: FusionPlan, params: FuseParams, ordered: bool
+    stack: FocusStack,
+    plan: FusionPlan,
+    params: FuseParams,
+    ordered: bool,
+    *,
+    is_blend: bool = False,
 ) -> dict[str, ImageSpec]:
     """Describe the images of a run, by name.
 
-    `depth_unrefined` is there where depth is refined; `max_projection` where it is asked for.
+    `depth_unrefined` is there where depth is refined; `max_projection` where it is asked for. A
+    blend chooses no slices, so it has no index, no depth and no confidence. Where each channel is
+    focused by itself, maps have a C axis of the stack's channels.
     """
     channels = _channels(stack)
     times = (len(plan.times),) if len(plan.times) > 1 else ()
@@ -35,21 +48,33 @@ def result_images(
     c_axis, c_length = ("c", (len(channels),)) if len(channels) > 1 else ("", ())
     unit = "slice" if plan.z_um(stack) is None else "µm"
 
-    def intensity(name: str) -> ImageSpec:
+    def intensity(name: str, title: str = "") -> ImageSpec:
         shape = (*times, *c_length, *plan.region.shape)
         axes = f"{t_axis}{c_axis}yx"
-        return ImageSpec(name, axes, shape, stack.dtype, "intensity", channels=channels)
+        return ImageSpec(
+            name, axes, shape, stack.dtype, "intensity", channels=channels, title=title
+        )
 
-    def depth(name: str) -> ImageSpec:
-        shape = (*times, *plan.region.shape)
-        return ImageSpec(name, f"{t_axis}yx", shape, np.dtype(np.float32), "depth", unit)
+    map_axes = f"{t_axis}yx"
+    map_length: tuple[int, ...] = ()
+    map_channels: tuple[Channel, ...] = ()
+    if plan.per_channel:
+        map_axes, map_length = f"{t_axis}cyx", (len(plan.focus_channels),)
+        map_channels = tuple(stack.channels[number] for number in plan.focus_channels)
 
-    shape = (*times, *plan.region.shape)
-    index = ImageSpec("focus_index", f"{t_axis}yx", shape, plan.index_dtype, "index")
-    confidence = ImageSpec("confidence", f"{t_axis}yx", shape, np.dtype(np.float32), "confidence")
-    images = [intensity("fused"), index, depth("depth"), confidence]
-    if ordered:
-        images.append(depth("depth_unrefined"))
+    def map_of(name: str, dtype: DTypeLike, kind: Kind, unit: str | None = None) -> ImageSpec:
+        shape = (*times, *map_length, *plan.region.shape)
+        return ImageSpec(name, map_axes, shape, np.dtype(dtype), kind, unit, map_channels)
+
+    images = [intensity("fused", BLENDED_TITLE if is_blend else "")]
+    if not is_blend:
+        images += [
+            map_of("focus_index", plan.index_dtype, "index"),
+            map_of("depth", np.float32, "depth", unit),
+            map_of("confidence", np.float32, "confidence"),
+        ]
+        if ordered:
+            images.append(map_of("depth_unrefined", np.float32, "depth", unit))
     if params.projections:
         images.append(intensity("max_projection"))
     return {image.name: image for image in images}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "FusionResult", "Geometry", "ImageSpec", "open_result"]
 
+IMAGES_OF_CHOICE = ("focus_index", "depth", "confidence", "depth_unrefined")
+"""Images that there are only where slices were chosen."""
+
 Format = Literal["ome-zarr", "ome-tiff"]
 
 
@@ -43,7 +46,10 @@ class FusionResult:
     is_temporary : bool
         Whether the store is deleted by `close`, or at the latest when the result is forgotten.
     curves : FocusCurves or None
-        Recomputes scores from the stack; None for a result that was opened from disk.
+        Recomputes scores from the stack; None for a result that was opened from disk, or has no
+        scores, or those of `channel_curves`.
+    channel_curves : tuple of FocusCurves
+        The same for each channel, where each was focused by itself.
     """
 
     images: dict[str, ImageSpec]
@@ -52,6 +58,7 @@ class FusionResult:
     store_path: Path
     is_temporary: bool = False
     curves: FocusCurves | None = field(default=None, repr=False)
+    channel_curves: tuple[FocusCurves, ...] = field(default=(), repr=False)
     _delete: weakref.finalize[Any, Any] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -84,6 +91,8 @@ class FusionResult:
         import dask.array as da
         import zarr
 
+        if name not in self.images and name in IMAGES_OF_CHOICE and not self.pixels_copied:
+            raise ParameterError(f"image: there is no {name}, {self.why_no_choice}")
         if name not in self.images:
             raise ParameterError(f"image: one of {', '.join(self.images)}, got {name!r}")
         try:
@@ -97,18 +106,37 @@ class FusionResult:
         return lazy
 
     @property
+    def pixels_copied(self) -> bool:
+        """Whether every fused pixel equals a voxel of the source; a blend computes them."""
+        return bool(self.provenance.get("pixels_copied", True))
+
+    @property
+    def is_per_channel(self) -> bool:
+        """Whether each channel was focused by itself, so that maps have a C axis."""
+        return any("c" in spec.axes for spec in self.images.values() if spec.kind == "index")
+
+    @property
+    def why_no_choice(self) -> str:
+        """Why there is no focus index, depth or confidence; a part of a sentence."""
+        engine = self.provenance.get("engine", "the engine")
+        return f"{engine} computes pixels from all slices and chooses none of them"
+
+    @property
     def fused(self) -> da.Array:
         """Fused image; dtype and channels of the source, axes ``images["fused"].axes``."""
         return self.image("fused")
 
     @property
     def focus_index(self) -> da.Array:
-        """Number of the chosen slice, from 0; smallest unsigned dtype, axes (T)YX."""
+        """Number of the chosen slice, from 0; smallest unsigned dtype, axes (T)(C)YX.
+
+        It has a C axis where each channel was focused by itself; a blend has none of the maps.
+        """
         return self.image("focus_index")
 
     @property
     def depth(self) -> da.Array:
-        """Depth in `depth_unit`; float32, axes (T)YX, NaN where there is no data."""
+        """Depth in `depth_unit`; float32, axes (T)(C)YX, NaN where there is no data."""
         return self.image("depth")
 
     @property
@@ -118,10 +146,12 @@ class FusionResult:
 
     @property
     def confidence(self) -> da.Array:
-        """Trust in the choice of slice; float32 from 0 to 1, axes (T)YX."""
+        """Trust in the choice of slice; float32 from 0 to 1, axes (T)(C)YX."""
         return self.image("confidence")
 
-    def focus_curve(self, y: int, x: int, time: int = 0) -> NDArray[np.float32]:
+    def focus_curve(
+        self, y: int, x: int, time: int = 0, *, channel: int | None = None
+    ) -> NDArray[np.float32]:
         """Return the scores of all fused slices at one pixel, by which its slice was chosen.
 
         Parameters
@@ -130,6 +160,8 @@ class FusionResult:
             Pixel of the result.
         time : int
             Time point of the result, from 0.
+        channel : int, optional
+            Channel of the source, from 0, where each was focused by itself; the first if left out.
 
         Returns
         -------
@@ -139,9 +171,17 @@ class FusionResult:
         Raises
         ------
         ParameterError
-            If the pixel is outside, or the result was opened from disk, without its stack.
+            If the pixel is outside, the channel has no choice of its own, the result is a blend, or
+            it was opened from disk, without its stack.
         """
-        return self._curves_or_error("focus curve").at(y, x, time)
+        if channel is None:
+            return self._curves_or_error("focus curve").at(y, x, time)
+        if not 0 <= channel < len(self.channel_curves):
+            count = len(self.channel_curves)
+            raise ParameterError(
+                f"channel: one of the {count} that were focused by themselves, got {channel}"
+            )
+        return self.channel_curves[channel].at(y, x, time)
 
     def intensity_curve(self, y: int, x: int, time: int = 0) -> NDArray[Any]:
         """Return the source's intensities of all fused slices at one pixel.
@@ -169,16 +209,19 @@ class FusionResult:
         return self._curves_or_error("intensity curve").pixels.column(y, x, time)
 
     def _curves_or_error(self, what: str) -> FocusCurves:
-        if self.curves is None:
+        if not self.pixels_copied:
+            raise ParameterError(f"{what}: there is none, {self.why_no_choice}")
+        curves = self.curves or next(iter(self.channel_curves), None)
+        if curves is None:
             raise ParameterError(
                 f"{what}: {self.store_path.name} was opened from disk; fuse the stack again"
             )
-        return self.curves
+        return curves
 
     @property
     def depth_unit(self) -> str:
-        """``"µm"``, or ``"slice"`` where the step between slices is unknown."""
-        return self.images["depth"].unit or "slice"
+        """``"µm"``, or ``"slice"`` where the step between slices is unknown, or depth is."""
+        return "slice" if "depth" not in self.images else self.images["depth"].unit or "slice"
 
     @property
     def z_positions(self) -> NDArray[np.float64] | None:
@@ -230,8 +273,9 @@ class FusionResult:
 
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
-        if self.curves is not None:
-            self.curves.close()
+        for curves in (self.curves, *self.channel_curves):
+            if curves is not None:
+                curves.close()
         if self._delete is not None:
             self._delete()
 

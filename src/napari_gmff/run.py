@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gmff.engine_input import EngineInput, iter_measure_input
-from napari_gmff.engines.base import EngineOptions, FocusEngine
-from napari_gmff.engines.registry import make_engine
+from napari_gmff.engines.base import EngineOptions
+from napari_gmff.engines.registry import make_engine, preserves_pixels
 from napari_gmff.errors import FusionCancelled, ParameterError
 from napari_gmff.export.atomic import staging
 from napari_gmff.export.ome_zarr import finish_ome_zarr
 from napari_gmff.export.working import create_working_store, write_block
 from napari_gmff.failures import only_our_errors, reading
-from napari_gmff.focus_curves import FocusCurves
+from napari_gmff.focus_curves import curves_of_run
 from napari_gmff.fused_window import FusedWindow, fuse_window
 from napari_gmff.result_images import result_geometry, result_images
 from napari_gmff.results import Format, FusionResult, open_result
-from napari_gmff.run_record import record_of_run, warning_of_invalid, warnings_of_input
+from napari_gmff.run_record import check_blend, record_of_run, warning_of_invalid, warnings_of_input
 from napari_gmff.window_reader import WindowReader
 
 if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
+    from napari_gmff.engines.base import AnyEngine
     from napari_gmff.export.layout import Geometry, ImageSpec
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
@@ -141,18 +142,21 @@ class Run:
         # Before the engine is made, since loading a network takes a while.
         yield Progress("measure", 0, n_planes)
         engine = make_engine(self.params.engine, _engine_options(self.params))
+        check_blend(engine, self.params)
         yield from self._measure(engine, n_planes)
         ordered = self._is_ordered()
         if out is not None and format == "ome-zarr":
             yield from self._to_ome_zarr(engine, ordered, out, overwrite)
         else:
             yield from self._to_temporary(engine, ordered, out, format, overwrite)
-        self.result.curves = FocusCurves(self.stack, self.plan, engine, self._inputs)
+        if preserves_pixels(engine):
+            made = curves_of_run(self.stack, self.plan, engine, self._inputs)
+            self.result.curves, self.result.channel_curves = made
         self._is_published = True
         if out is not None:
             yield Progress("export", 1, 1)
 
-    def _measure(self, engine: FocusEngine, n_planes: int) -> _Steps:
+    def _measure(self, engine: AnyEngine, n_planes: int) -> _Steps:
         stack, done = self.measured or self.stack, 0
         for time in self.plan.times:
             planes = iter_measure_input(stack, self.plan, self.params, engine, time)
@@ -166,10 +170,8 @@ class Run:
                 yield Progress("measure", done, n_planes)
         self.warnings.extend(warnings_of_input(self.stack, self.plan, self._inputs))
 
-    def _to_ome_zarr(
-        self, engine: FocusEngine, ordered: bool, out: Path, overwrite: bool
-    ) -> _Steps:
-        specs = result_images(self.stack, self.plan, self.params, ordered)
+    def _to_ome_zarr(self, engine: AnyEngine, ordered: bool, out: Path, overwrite: bool) -> _Steps:
+        specs = self._specs(engine, ordered)
         geometry = result_geometry(self.stack, self.plan)
         with staging(out, overwrite) as folder:
             group = create_working_store(folder, specs.values())
@@ -180,13 +182,13 @@ class Run:
 
     def _to_temporary(
         self,
-        engine: FocusEngine,
+        engine: AnyEngine,
         ordered: bool,
         out: Path | None,
         format: Format,
         overwrite: bool,
     ) -> _Steps:
-        specs = result_images(self.stack, self.plan, self.params, ordered)
+        specs = self._specs(engine, ordered)
         geometry = result_geometry(self.stack, self.plan)
         folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
         self.result = FusionResult(specs, geometry, {}, folder, is_temporary=True)
@@ -202,10 +204,11 @@ class Run:
             raise
 
     def _fuse_windows(
-        self, engine: FocusEngine, group: zarr.Group, specs: dict[str, ImageSpec], ordered: bool
+        self, engine: AnyEngine, group: zarr.Group, specs: dict[str, ImageSpec], ordered: bool
     ) -> _Steps:
         windows, n_slices = self.plan.windows, len(self.plan.slices)
-        counts = [engine.n_steps(n_slices, window.read.shape) for window in windows]
+        n_parts = self.plan.n_parts
+        counts = [n_parts * engine.n_steps(n_slices, window.read.shape) for window in windows]
         total, done = sum(counts) * len(self.plan.times), 0
         geometry = result_geometry(self.stack, self.plan)
         yield Progress("fuse", 0, total, images=specs, geometry=geometry)
@@ -232,12 +235,16 @@ class Run:
         if invalid_voxels:
             self.warnings.append(warning_of_invalid(invalid_voxels))
 
-    def _fresh_notes(self, engine: FocusEngine) -> tuple[str, ...]:
+    def _fresh_notes(self, engine: AnyEngine) -> tuple[str, ...]:
         """Return what the engine has to say since the last time; the record keeps it too."""
         fresh = tuple(engine.notes[self._n_notes_told :])
         self._n_notes_told += len(fresh)
         self.warnings.extend(fresh)
         return fresh
+
+    def _specs(self, engine: AnyEngine, ordered: bool) -> dict[str, ImageSpec]:
+        is_blend = not preserves_pixels(engine)
+        return result_images(self.stack, self.plan, self.params, ordered, is_blend=is_blend)
 
     def _z(self) -> NDArray[np.float64] | None:
         return self.plan.z_um(self.stack)
@@ -258,9 +265,10 @@ class Run:
         """Decide the slice order once, from the first time point."""
         if self.params.slice_order != "auto":
             return self.params.slice_order == "ordered"
-        return self._is_steady() and (self._z() is not None or self._inputs[0].ordered)
+        looks_ordered = all(part.ordered for part in self._inputs[0].parts)
+        return self._is_steady() and (self._z() is not None or looks_ordered)
 
-    def _record(self, engine: FocusEngine, ordered: bool) -> dict[str, Any]:
+    def _record(self, engine: AnyEngine, ordered: bool) -> dict[str, Any]:
         with reading(self.stack.name):
             return record_of_run(
                 self.stack,
@@ -274,4 +282,10 @@ class Run:
 
 
 def _engine_options(params: FuseParams) -> EngineOptions:
-    return EngineOptions(params.weights, params.device, params.threads, params.memory_limit_mb)
+    return EngineOptions(
+        params.weights,
+        params.device,
+        params.threads,
+        params.memory_limit_mb,
+        params.halo_px,
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_gmff.engines.registry import package_of, preserves_pixels
+from napari_gmff.errors import ParameterError
 from napari_gmff.provenance import make_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_gmff.engine_input import EngineInput
-    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.engines.base import AnyEngine
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
@@ -27,11 +29,29 @@ def warnings_of_input(
     if len(plan.slices) == 1:
         return [*warnings, "only one slice: there is nothing to choose from"]
     for time, one in zip(plan.times, inputs, strict=True):
-        if one.constant_slices:
-            numbers = [plan.slices[position] for position in one.constant_slices]
-            when = f" of time point {time}" if stack.n_times > 1 else ""
-            warnings.append(f"constant slices{when}, with nothing to focus on: {_listed(numbers)}")
+        for part in one.parts:
+            if part.constant_slices:
+                numbers = [plan.slices[position] for position in part.constant_slices]
+                where = f" of channel {part.scales[0].channel}" if plan.per_channel else ""
+                where += f" of time point {time}" if stack.n_times > 1 else ""
+                listed = _listed(numbers)
+                warnings.append(f"constant slices{where}, with nothing to focus on: {listed}")
     return warnings
+
+
+def check_blend(engine: AnyEngine, params: FuseParams) -> None:
+    """Refuse to ask a blend for what it does not give.
+
+    Raises
+    ------
+    ParameterError
+        If depth is to be marked by confidence.
+    """
+    if not preserves_pixels(engine) and params.depth_min_confidence is not None:
+        raise ParameterError(
+            f"depth_min_confidence: engine {engine.name} computes pixels and gives neither depth "
+            f"nor confidence, got {params.depth_min_confidence:g}"
+        )
 
 
 def warning_of_invalid(count: int) -> str:
@@ -44,7 +64,7 @@ def record_of_run(
     stack: FocusStack,
     plan: FusionPlan,
     params: FuseParams,
-    engine: FocusEngine,
+    engine: AnyEngine,
     inputs: Sequence[EngineInput],
     *,
     ordered: bool,
@@ -57,7 +77,9 @@ def record_of_run(
         engine=engine.name,
         engine_method=engine.method,
         references=engine.references,
-        score_kind=engine.score_kind,
+        engine_package=package_of(engine.name),
+        score_kind=engine.score_kind if preserves_pixels(engine) else None,
+        pixels_copied=preserves_pixels(engine),
         parameters=params.model_dump(mode="json"),
         source_name=stack.name,
         source_fingerprint=stack.fingerprint,
@@ -69,7 +91,7 @@ def record_of_run(
         voxel_size_um=stack.voxel_size_um,
         inputs=_inputs(plan, inputs),
         slice_order="ordered" if ordered else "unordered",
-        device=described["device"],
+        device=described.get("device", "unknown"),
         weights=described.get("weights"),
         times=plan.times,
         warnings=warnings,
@@ -85,10 +107,11 @@ def _inputs(plan: FusionPlan, inputs: Sequence[EngineInput]) -> list[dict[str, A
             "range": (scale.low, scale.high),
             "noise": scale.noise,
             "weight": scale.weight,
-            "sigma_px": one.sigma_px,
+            "sigma_px": part.sigma_px,
         }
         for time, one in zip(plan.times, inputs, strict=True)
-        for scale in one.scales
+        for part in one.parts
+        for scale in part.scales
     ]
 
 

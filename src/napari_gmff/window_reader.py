@@ -9,6 +9,8 @@ import numpy as np
 from napari_gmff.failures import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_gmff.engine_input import EngineInput
@@ -32,11 +34,13 @@ class WindowReader:
     window : Window
     engine_input : EngineInput
         Of that time point.
+    channels : list of int, optional
+        Channels that are copied, or computed; all where left out.
 
     Attributes
     ----------
     invalid : dict of int to ndarray, (h, w), bool
-        By slice position, pixels of the window that are not finite in some channel.
+        By slice position, pixels of the window that are not finite in some of the channels.
     """
 
     def __init__(
@@ -46,13 +50,15 @@ class WindowReader:
         time: int,
         window: Window,
         engine_input: EngineInput,
+        channels: list[int] | None = None,
     ) -> None:
+        self._of = (stack, plan, time, window)
         self._volume = stack.data[time]
         self._name = f"{stack.name}: time point {time}" if stack.n_times > 1 else stack.name
         self._slices = plan.slices
         self._box = window.read
         self._input = engine_input
-        self._n_channels = stack.n_channels
+        self._channels = list(range(stack.n_channels)) if channels is None else channels
         self._cache: dict[tuple[int, int], NDArray[Any]] = {}
         self._cached_bytes = 0
         self.invalid: dict[int, NDArray[np.bool_]] = {}
@@ -61,6 +67,19 @@ class WindowReader:
     def n_slices(self) -> int:
         """Number of slices to choose from."""
         return len(self._slices)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Pixel type of the source."""
+        dtype: np.dtype[Any] = self._volume.dtype
+        return dtype
+
+    def parts(self) -> Iterator[WindowReader]:
+        """Yield a reader for all that decides by itself: this one, or one for each channel."""
+        if not self._input.channels:
+            yield self
+        for one in self._input.channels:
+            yield WindowReader(*self._of, one, [scale.channel for scale in one.scales])
 
     def read_ahead(self) -> None:
         """Read all that the engine will see at once; worth it where a window is small.
@@ -91,7 +110,7 @@ class WindowReader:
         return self._input.make(planes)
 
     def raw(self, position: int, box: Box) -> NDArray[Any]:
-        """Return the source's pixels of a slice, all channels.
+        """Return the source's pixels of a slice, all channels that are copied.
 
         Parameters
         ----------
@@ -104,7 +123,7 @@ class WindowReader:
         -------
         ndarray, (C, h, w) or (C, h, w, S)
         """
-        planes = [self._plane(position, channel, box) for channel in range(self._n_channels)]
+        planes = [self._plane(position, channel, box) for channel in self._channels]
         return np.stack(planes)
 
     def _plane(self, position: int, channel: int, box: Box | None = None) -> NDArray[Any]:
@@ -124,7 +143,7 @@ class WindowReader:
 
     def _note_invalid(self, position: int) -> None:
         invalid = np.zeros(self._box.shape, bool)
-        for channel in range(self._n_channels):
+        for channel in self._channels:
             plane = self._plane(position, channel)
             finite = np.isfinite(plane)
             invalid |= ~(finite if plane.ndim == 2 else finite.all(-1))

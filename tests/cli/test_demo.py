@@ -76,6 +76,20 @@ def test_the_demo_takes_another_engine(
 
 
 @pytest.mark.usefixtures("_offline", "shipped_folder")
+def test_the_demo_of_a_blend_scores_its_pixels_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(demo, "demo_scene", lambda: relief_scene(96, 4))
+    flags = ["--engine", "laplacian-pyramid"]
+    assert main(["demo", "-o", str(tmp_path / "demo"), "--json", *flags]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["psnr_db"] > scores["slice_psnr_db"] + 3
+    assert scores["accuracy"] is None
+    assert main(["demo", "-o", str(tmp_path / "demo"), *flags]) == 0
+    assert "computed, not copied" in capsys.readouterr().out
+    assert (tmp_path / "demo" / "demo.png").is_file()
+
+
 def test_the_packages_own_weights_win_the_demo_offline(tmp_path: Path, capsys: Any) -> None:
     scores = {}
     for engine in ("laplacian-energy", "stackmff-v4"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gmff.engines.registry import built_in_names
 from napari_gmff.errors import ParameterError, WeightsError
 from napari_gmff.evaluation.columns import standard_columns
 from napari_gmff.evaluation.runners import (
@@ -76,7 +77,15 @@ def test_without_names_every_engine_that_can_run_is_scored():
     names = [runner.name for runner in runners]
     assert names[:4] == [TRUTH, LAPLACIAN_FINE, LAPLACIAN_SMOOTH, "laplacian-energy"]
     left_out = [note.split()[0] for note in notes]
-    assert set(names[4:]) | set(left_out) == {"stackmff-v4", "enfuse"}
+    assert {*names[3:], *left_out} == {*built_in_names(), "enfuse"}
+
+
+def test_an_engine_that_computes_pixels_is_scored_on_them_alone():
+    scene = relief_scene()
+    outcome = EngineRunner("blend", {"engine": "weighted-average"}).run(scene, "relief")
+    assert outcome.fused.shape == scene.stack.shape[1:]
+    assert (outcome.index, outcome.depth, outcome.confidence) == (None, None, None)
+    assert scores_of(scene, outcome).psnr_db > 20
 
 
 def test_an_engine_asked_for_by_name_must_be_there(monkeypatch: pytest.MonkeyPatch):

@@ -6,10 +6,15 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.progress import progress_bar
 from napari_gmff.params import DEFAULT_ENGINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_gmff.demo import DemoScores
 
 DEFAULT_FOLDER = Path("napari-gmff-demo")
 
@@ -79,31 +84,37 @@ def _run(args: argparse.Namespace, folder: Path) -> int:
         return 0
     how = f"{engine} ({name})" if name else engine
     print(f"A synthetic relief, 12 slices of 768×768, fused with {how}, against the truth:")
-    for title, value, remark in (
-        (
-            "PSNR",
-            f"{scores.psnr_db:.2f} dB",
-            f"best single slice {scores.slice_psnr_db:.2f} dB, "
-            f"true focus map {scores.best_psnr_db:.2f} dB",
-        ),
-        (
-            "focus accuracy",
-            f"{scores.accuracy:.1%}",
-            f"within one slice {scores.within_one:.2%} of textured pixels",
-        ),
-        (
-            "depth error",
-            f"{scores.depth_error_um:.3f} µm",
-            f"without refinement {scores.unrefined_error_um:.3f} µm, "
-            f"slices are {scene.z_step_um} µm apart",
-        ),
-        (
-            "confidence",
-            f"{scores.confidence_auroc:.3f}",
-            "AUROC for pixels more than one slice off",
-        ),
-    ):
+    for title, value, remark in _lines(scores, scene.z_step_um):
         print(f"  {title:15} {value:>9}  ({remark})")
+    if not result.pixels_copied:
+        print("  Pixels are computed, not copied: there is no focus index, depth or confidence.")
     print(f"Picture: {picture}")
     print(f"Result:  {out}")
     return 0
+
+
+def _lines(scores: DemoScores, z_step_um: float) -> Iterator[tuple[str, str, str]]:
+    """Yield title, value and remark of all that there is a score of."""
+    yield (
+        "PSNR",
+        f"{scores.psnr_db:.2f} dB",
+        f"best single slice {scores.slice_psnr_db:.2f} dB, "
+        f"true focus map {scores.best_psnr_db:.2f} dB",
+    )
+    if scores.accuracy is None:
+        return
+    yield (
+        "focus accuracy",
+        f"{scores.accuracy:.1%}",
+        f"within one slice {scores.within_one:.2%} of textured pixels",
+    )
+    yield (
+        "depth error",
+        f"{scores.depth_error_um:.3f} µm",
+        f"without refinement {scores.unrefined_error_um:.3f} µm, slices are {z_step_um} µm apart",
+    )
+    yield (
+        "confidence",
+        f"{scores.confidence_auroc:.3f}",
+        "AUROC for pixels more than one slice off",
+    )

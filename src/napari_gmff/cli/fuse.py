@@ -113,9 +113,16 @@ def _fused_and_corrected(
 ) -> FusionResult:
     """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
     from napari_gmff.corrected_result import apply_corrections
+    from napari_gmff.engines.registry import is_blend
+    from napari_gmff.errors import ParameterError
     from napari_gmff.pipeline import fuse
 
     corrections.check_stack(stack)
+    if is_blend(params.engine):
+        raise ParameterError(
+            f"corrections: engine {params.engine} computes pixels and chooses no slices, so there "
+            "is nothing to correct"
+        )
     with fuse(stack, params=params, on_progress=show) as result:
         corrected = apply_corrections(result, stack, corrections)
         try:
@@ -149,7 +156,8 @@ def _report(
             "output": str(args.output),
             "format": args.format,
             "images": {name: list(spec.shape) for name, spec in result.images.items()},
-            "depth_unit": result.depth_unit,
+            "pixels_copied": result.pixels_copied,
+            "depth_unit": result.depth_unit if "depth" in result.images else None,
             "seconds": round(seconds, 3),
             "provenance": provenance,
         }
@@ -162,9 +170,14 @@ def _report(
             f"fused with {provenance['engine']}{weights} on {provenance['device']} "
             f"in {seconds:.1f} s"
         )
-        unit = result.depth_unit
         if "corrections" in provenance:
             n_pixels = provenance["corrections"]["n_pixels"]
             print(f"{args.corrections}: {n_pixels} pixels corrected")
-        in_unit = "slices, their step is unknown" if unit == "slice" else unit
-        print(f"{args.output}: {', '.join(result.images)}; depth in {in_unit}")
+        print(f"{args.output}: {', '.join(result.images)}; {_of_pixels_or_depth(result)}")
+
+
+def _of_pixels_or_depth(result: FusionResult) -> str:
+    if not result.pixels_copied:
+        return "pixels are computed, not copied"
+    unit = result.depth_unit
+    return f"depth in {'slices, their step is unknown' if unit == 'slice' else unit}"

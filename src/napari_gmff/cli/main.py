@@ -113,6 +113,7 @@ def _complain(message: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     from napari_gmff import __version__
     from napari_gmff.cli.demo import add_demo_parser
+    from napari_gmff.cli.engines import add_engines_parser
     from napari_gmff.cli.evaluate import add_evaluate_parser
     from napari_gmff.cli.fuse import add_fuse_parser
     from napari_gmff.cli.methods import add_methods_parser
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     add_fuse_parser(subparsers)
     add_demo_parser(subparsers)
     add_evaluate_parser(subparsers)
+    add_engines_parser(subparsers)
     add_methods_parser(subparsers)
     add_weights_parser(subparsers)
     add_train_parser(subparsers)

@@ -1,16 +1,16 @@
-"""What a focus engine is. To add one, write one module like `laplacian` and register it."""
+"""What an engine is. To add one, write one module like `laplacian` and register it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from napari_gmff.windows import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,19 +37,19 @@ class EngineOptions:
         Processor threads; None leaves the library's choice.
     memory_limit_mb : int
         Above this, what an engine keeps per slice goes to disk.
+    halo_px : int
+        Margin of a window that is dropped; one that looks no further leaves no seams.
     """
 
     weights: str | None = None
     device: str = "auto"
     threads: int | None = None
     memory_limit_mb: int = 1024
+    halo_px: int = 64
 
 
-class FocusEngine(Protocol):
-    """Scores the slices of a window for focus.
-
-    An engine sees luminance in about 0...1 and returns numbers; which slice is taken, how sure
-    that is, and which pixels are copied is decided elsewhere, alike for all engines.
+class Engine(Protocol):
+    """What engines of both kinds have in common.
 
     Attributes
     ----------
@@ -57,22 +57,16 @@ class FocusEngine(Protocol):
         What the parameter `engine` says.
     title : str
         One line for users who choose.
-    score_kind : ScoreKind
-        What the scores are.
     method : str
         What scores the focus, in words that fit "scored with ..." in a methods section.
     references : tuple of str
         Papers to cite for it.
-    reach_px : int or None
-        How far from a pixel its score looks; None for the whole window.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
-    score_kind: ClassVar[ScoreKind]
     method: ClassVar[str]
     references: ClassVar[tuple[str, ...]]
-    reach_px: ClassVar[int | None]
 
     def input_rule(self, dtype: np.dtype[np.generic]) -> RangeRule:
         """Tell which intensities this engine wants to see as 0 and 1."""
@@ -81,7 +75,40 @@ class FocusEngine(Protocol):
         """Tell whether this engine wants noise smoothed away before it looks."""
 
     def n_steps(self, n_slices: int, shape_yx: tuple[int, int]) -> int:
-        """Count the items `iter_scores` yields for a window."""
+        """Count the items that the work on a window yields."""
+
+    @staticmethod
+    def work_ns(n_slices: int, shape_yx: tuple[int, int]) -> float:
+        """Return how much work a window is, for estimates.
+
+        In nanoseconds of one core of the machine that the engine was first timed on. What it is
+        elsewhere is measured there, so only the ratio between windows counts.
+        """
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What came up while scoring that the user should know, in words; grows as it does."""
+
+    def describe(self) -> Mapping[str, object]:
+        """Return what provenance needs: weights with sha256, device ... JSON-ready."""
+
+
+class FocusEngine(Engine, Protocol):
+    """Scores the slices of a window for focus.
+
+    An engine sees luminance in about 0...1 and returns numbers; which slice is taken, how sure
+    that is, and which pixels are copied is decided elsewhere, alike for all engines.
+
+    Attributes
+    ----------
+    score_kind : ScoreKind
+        What the scores are.
+    reach_px : int or None
+        How far from a pixel its score looks; None for the whole window.
+    """
+
+    score_kind: ClassVar[ScoreKind]
+    reach_px: ClassVar[int | None]
 
     def iter_scores(
         self,
@@ -111,20 +138,66 @@ class FocusEngine(Protocol):
             `within`). None marks a step of work without scores; a run can stop at any item.
         """
 
-    @staticmethod
-    def work_ns(n_slices: int, shape_yx: tuple[int, int]) -> float:
-        """Return how much work a window is, for estimates.
 
-        In nanoseconds of one core of the machine that the engine was first timed on. What it is
-        elsewhere is measured there, so only the ratio between windows counts.
+class BlendSource(Protocol):
+    """A window as an engine sees it that computes pixels; each plane may be asked for again.
+
+    Attributes
+    ----------
+    n_slices : int
+        At least 1.
+    n_channels : int
+        Channels to compute, at least 1; colour samples are channels.
+    shape_yx : tuple of int
+        Height and width of the window, any size.
+    """
+
+    n_slices: int
+    n_channels: int
+    shape_yx: tuple[int, int]
+
+    def seen(self, position: int) -> NDArray[np.float32]:
+        """Return slice k as a focus engine would see it, (h, w) float32 in about 0...1, no NaN."""
+
+    def pixels(self, position: int) -> NDArray[np.float32]:
+        """Return the pixels of slice k, (C, h, w) float32 in grey levels of the source, no NaN."""
+
+    def invalid(self, position: int) -> NDArray[np.bool_] | None:
+        """Return where slice k is not finite, (h, w); None for nowhere. Known once it was seen."""
+
+
+class BlendEngine(Engine, Protocol):
+    """Computes the pixels of a window from those of all slices.
+
+    What it gives are not measured pixels, and no slice is chosen: such a result has no focus
+    index, no depth and no confidence, and says so wherever it is shown.
+
+    Attributes
+    ----------
+    preserves_pixels : bool
+        False.
+    """
+
+    preserves_pixels: ClassVar[Literal[False]]
+
+    def iter_blend(self, source: BlendSource) -> Generator[None, None, NDArray[np.float32]]:
+        """Compute one window.
+
+        Yields
+        ------
+        None
+            For each step of work; a run can stop at any.
+
+        Returns
+        -------
+        ndarray, (C, h, w), float32
+            In grey levels of the source, NaN where no slice is valid. Rounding and clipping to
+            the pixel type is done elsewhere, alike for all engines.
         """
 
-    @property
-    def notes(self) -> Sequence[str]:
-        """What came up while scoring that the user should know, in words; grows as it does."""
 
-    def describe(self) -> Mapping[str, object]:
-        """Return what provenance needs: weights with sha256, device ... JSON-ready."""
+AnyEngine: TypeAlias = FocusEngine | BlendEngine
+"""What the registry makes."""
 
 
 class KeptWindow(Protocol):

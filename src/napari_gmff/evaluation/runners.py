@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 import numpy as np
 from scipy import ndimage
 
-from napari_gmff.engines.registry import engine_names
+from napari_gmff.engines.registry import built_in_names, engine_names
 from napari_gmff.errors import ParameterError, WeightsError
 from napari_gmff.evaluation.scoring import Outcome, true_outcome
 from napari_gmff.params import NETWORK_ENGINE, FuseParams, validated
@@ -66,6 +66,8 @@ class EngineRunner:
     def run(self, scene: EvaluationScene, title: str) -> Outcome:
         """Fuse a scene; see `Runner`."""
         with fuse(scene.as_stack(title), **self.options) as result:
+            if not result.pixels_copied:
+                return Outcome(fused=result.fused.compute())
             return Outcome(
                 fused=result.fused.compute(),
                 index=result.focus_index.compute(),
@@ -167,7 +169,7 @@ def make_runners(
     Parameters
     ----------
     engines : sequence of str
-        Names of engines, or "enfuse"; all of ours, and enfuse where installed, if empty.
+        Names of engines, or "enfuse"; all of this package, and enfuse where installed, if empty.
     weights : sequence of str
         Stored models or files, each scored as an engine of its own.
     common : dict
@@ -193,7 +195,7 @@ def make_runners(
         LaplacianRunner(LAPLACIAN_SMOOTH, 1.5, 6.0),
     ]
     notes = []
-    for name in engines or [*engine_names(), ENFUSE]:
+    for name in engines or [*built_in_names(), ENFUSE]:
         try:
             runners.append(_runner(name, common))
         except (WeightsError, _NotInstalledError) as error:

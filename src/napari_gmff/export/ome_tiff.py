@@ -218,6 +218,11 @@ def _description(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
     }
     if spec.name == "max_projection":
         text = "Maximum over all slices, for comparison only"
+    elif spec.kind == "intensity" and not provenance.get("pixels_copied", True):
+        text = (
+            f"Blended intensities, computed from all slices by {provenance.get('engine')}; they "
+            "are not measured values"
+        )
     else:
         text = meanings[spec.kind]
     least = provenance.get("parameters", {}).get("depth_min_confidence")

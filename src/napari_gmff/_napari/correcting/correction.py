@@ -26,6 +26,7 @@ from napari_gmff._napari.common.notices import show_failure
 from napari_gmff._napari.common.real_viewer import real_viewer
 from napari_gmff._napari.common.words import Words, with_mnemonic
 from napari_gmff._napari.correcting.correction_session import CorrectionSession, session_of
+from napari_gmff._napari.layers.one_choice import why_no_one_choice
 from napari_gmff._napari.layers.set_picker import SetPicker
 from napari_gmff._napari.layers.slice_status import slice_words
 from napari_gmff.corrections import SUFFIX
@@ -71,13 +72,19 @@ class CorrectionWidget(QWidget):
         self._hint, self._brush, self._count = Words(), Words(), Words()
         self._answer = Words("problem")
         self._lay_out()
-        self.picker.picked.connect(self._use)
-        self._use(self.picker.result_set)
+        self.picker.picked.connect(lambda _: self._use(self._picked))
+        self._use(self._picked)
+
+    @property
+    def _picked(self) -> ResultSet | None:
+        """The fusion to correct; None where there is none that can be corrected."""
+        picked = self.picker.result_set
+        return None if why_no_one_choice(picked) else picked
 
     @property
     def session(self) -> CorrectionSession | None:
         """What is being corrected; None before the first correction of a result."""
-        result_set = self.picker.result_set
+        result_set = self._picked
         return None if result_set is None else result_set.correcting
 
     @property
@@ -106,7 +113,7 @@ class CorrectionWidget(QWidget):
                 self._of_layer.cut()
                 self._of_session.cut()
             else:
-                self._use(self.picker.result_set)
+                self._use(self._picked)
         return bool(super().event(event))
 
     def _make_buttons(self) -> None:
@@ -181,7 +188,7 @@ class CorrectionWidget(QWidget):
 
     def _with_session(self, slot: Callable[[CorrectionSession], object]) -> None:
         """Do something with the picked result; its correction begins where it has not yet."""
-        result_set = self.picker.result_set
+        result_set = self._picked
         if result_set is None:
             return
         self._answer.say("")
@@ -215,9 +222,10 @@ class CorrectionWidget(QWidget):
         if layer is not None:
             for event in (layer.events.selected_label, layer.events.mode):
                 self._of_layer.add(event, self._show_brush)
-        has_set, has_layer = self.picker.result_set is not None, layer is not None
+        has_set, has_layer = self._picked is not None, layer is not None
         is_corrected = session is not None and session.n_corrected > 0
-        self._hint.say(_HOW if has_layer else "" if has_set else _NO_SET)
+        why_not = why_no_one_choice(self.picker.result_set) or _NO_SET
+        self._hint.say(_HOW if has_layer else "" if has_set else why_not)
         for widget in (self.start, self.load):
             widget.setEnabled(has_set)
         for widget in (self.slice_box, self.in_view, self.mark, self.fill, self.undo, self.redo):
@@ -244,8 +252,8 @@ class CorrectionWidget(QWidget):
             self.slice_box.blockSignals(True)
             self.slice_box.setValue(label - 1)
             self.slice_box.blockSignals(False)
-            assert self.picker.result_set is not None
-            provenance = self.picker.result_set.result.provenance
+            assert self._picked is not None
+            provenance = self._picked.result.provenance
             self._brush.say(f"Paints {slice_words(provenance, label - 1)}.")
 
     def _on_slice(self, number: int) -> None:
@@ -265,8 +273,8 @@ class CorrectionWidget(QWidget):
         show_failure(error)
 
     def _ask_where_to_save(self, session: CorrectionSession) -> None:
-        assert self.picker.result_set is not None
-        proposed = f"{self.picker.result_set.name}{SUFFIX}"
+        assert self._picked is not None
+        proposed = f"{self._picked.name}{SUFFIX}"
         path, _ = QFileDialog.getSaveFileName(self, "Save corrections", proposed, _FILTER)
         if path:
             # The dialog asked before it let an existing file be named, but only for that name.

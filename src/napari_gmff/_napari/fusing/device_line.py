@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 from napari_gmff._napari.common.background import Background
 from napari_gmff._napari.common.words import Words
 from napari_gmff.errors import DeviceError
-from napari_gmff.params import CLASSICAL_ENGINE, FuseParams
+from napari_gmff.params import WEIGHTLESS_ENGINES, FuseParams
 from napari_gmff.processors import n_processors
 
 TORCH_PAGE = "https://pytorch.org/get-started/locally/"
@@ -103,7 +103,7 @@ def processor_of(engine: str, device: str) -> Processor:
     has_gpu = len(devices) > 1
     cores = n_processors()
     cpu = f"the CPU, {cores} {'core' if cores == 1 else 'cores'}"
-    if engine == CLASSICAL_ENGINE:
+    if engine in WEIGHTLESS_ENGINES:
         return Processor(f"Runs on {cpu}.", has_gpu=True, devices=devices)
     try:
         picked = pick_device(device)

@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_gmff._napari.common.background import Background
 from napari_gmff.estimate import estimate_seconds, preview_seconds, words_for_seconds
-from napari_gmff.params import CLASSICAL_ENGINE
+from napari_gmff.params import WEIGHTLESS_ENGINES
 
 if TYPE_CHECKING:
     from napari_gmff.params import FuseParams
@@ -88,7 +88,7 @@ def estimate_of(stack: FocusStack, params: FuseParams, preview: Box | None) -> E
 
 
 def _processor(params: FuseParams) -> str:
-    if params.engine == CLASSICAL_ENGINE:
+    if params.engine in WEIGHTLESS_ENGINES:
         return "CPU"
     from napari_gmff.network.devices import pick_device
 

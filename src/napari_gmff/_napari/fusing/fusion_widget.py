@@ -25,7 +25,7 @@ from napari_gmff._napari.fusing.stack_picker import StackPicker
 from napari_gmff._napari.fusing.weights_editor import WeightsEditor
 from napari_gmff._napari.layers.slice_status import show_slice_in_status
 from napari_gmff.errors import GmffError, ParameterError
-from napari_gmff.params import CLASSICAL_ENGINE
+from napari_gmff.params import COMBINED, PER_CHANNEL, WEIGHTLESS_ENGINES
 from napari_gmff.plan import make_plan
 from napari_gmff.preview import preview_region
 from napari_gmff.windows import Box
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_gmff.reading.stack import FocusStack
 
 _ALL_CHANNELS = "all, weighed by their signal"
+_EACH_CHANNEL = "each by itself"
 
 
 class FusionWidget(QWidget):
@@ -192,7 +193,7 @@ class FusionWidget(QWidget):
     def _on_params(self) -> None:
         """Say what a run would take, and let it be started if it can be."""
         engine, weights = self.form.editor("engine"), self.form.editor("weights")
-        weights.setEnabled(engine.value() != CLASSICAL_ENGINE)
+        weights.setEnabled(engine.value() not in WEIGHTLESS_ENGINES)
         params, stack = self._valid_params(), self.picker.stack
         is_ready = params is not None and stack is not None
         self.panel.set_ready(is_ready)
@@ -277,10 +278,10 @@ class FusionWidget(QWidget):
 def _channel_choices(stack: FocusStack) -> list[tuple[str, object]]:
     """Offer channels by name, by number where a name occurs twice or looks like a number."""
     if stack.n_channels == 1:
-        return [("the only one", "combined")]
+        return [("the only one", COMBINED)]
     names = [channel.name for channel in stack.channels]
     single = [
         (name, name if names.count(name) == 1 and not name.isdigit() else number)
         for number, name in enumerate(names)
     ]
-    return [(_ALL_CHANNELS, "combined"), *single]
+    return [(_ALL_CHANNELS, COMBINED), (_EACH_CHANNEL, PER_CHANNEL), *single]

@@ -26,6 +26,7 @@ from napari_gmff._napari.heights.mesh_panel import MeshPanel
 from napari_gmff._napari.heights.profile_panel import ProfilePanel
 from napari_gmff._napari.heights.scale_fields import ScaleFields
 from napari_gmff._napari.heights.surface_panel import SurfacePanel
+from napari_gmff._napari.layers.one_choice import why_no_one_choice
 from napari_gmff._napari.layers.set_picker import SetPicker
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ class SurfaceWidget(QWidget):
         self.least_confidence.valueChanged.connect(lambda _: self._renew())
         self.surface.rising.currentIndexChanged.connect(lambda _: self._renew_mesh())
 
-    def _on_picked(self, result_set: Fusion | None) -> None:
+    def _on_picked(self, picked: Fusion | None) -> None:
+        result_set = None if why_no_one_choice(picked) else picked
         if self._set is not None:
             self._set.corrected.disconnect(self._on_corrected)
         self._set = result_set
@@ -155,7 +157,8 @@ class SurfaceWidget(QWidget):
         """Show, measure and write other heights from now on."""
         heights = self.heights()
         self.least_confidence.setEnabled(heights is not None)
-        self._words.say(_NOTHING if self._set is None else _in_words(self._set))
+        why = why_no_one_choice(self.picker.result_set) or _NOTHING
+        self._words.say(why if self._set is None else _in_words(self._set))
         self.surface.use(self._set, heights)
         self.profile.use(self._set, heights)
         self._renew_mesh()

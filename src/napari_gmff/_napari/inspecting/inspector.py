@@ -19,6 +19,7 @@ from napari_gmff._napari.inspecting.curve_preparer import CurvePreparer
 from napari_gmff._napari.inspecting.pixel_panel import PixelPanel
 from napari_gmff._napari.inspecting.pixel_picker import PixelPicker
 from napari_gmff._napari.inspecting.slices_panel import SlicesPanel
+from napari_gmff._napari.layers.one_choice import why_no_one_choice
 from napari_gmff._napari.layers.saved_fusions import SavedFusion, is_partial
 from napari_gmff._napari.layers.set_picker import SetPicker
 
@@ -129,7 +130,6 @@ class FocusInspector(QScrollArea):
         self._panels = QWidget()
         panels = QVBoxLayout(self._panels)
         panels.setContentsMargins(0, 0, 0, 0)
-        panels.addWidget(self.sets)
         panels.addWidget(self._needs_stack)
         for title, panel in (
             ("Pixel", self.pixel),
@@ -145,6 +145,8 @@ class FocusInspector(QScrollArea):
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(4, 4, 4, 4)
+        # Above the list's panels: where a fusion cannot be inspected, another can be picked.
+        layout.addWidget(self.sets)
         layout.addWidget(self._empty)
         layout.addWidget(self._panels)
         layout.addStretch(1)
@@ -156,7 +158,7 @@ class FocusInspector(QScrollArea):
     def _use(self, picked: Fusion | None) -> None:
         """Look into a fusion, once its pixels are in memory."""
         self._fetching.forget()
-        result_set = None if is_partial(picked) else picked
+        result_set = None if why_no_one_choice(picked) or is_partial(picked) else picked
         if isinstance(result_set, SavedFusion) and not result_set.images.is_fetched:
             self._fetching.ask(result_set.images.fetch)
             result_set = None
@@ -165,6 +167,7 @@ class FocusInspector(QScrollArea):
         self._set = result_set
         if result_set is not None:
             result_set.corrected.connect(self._on_corrected)
+        self.sets.setVisible(picked is not None)
         self._panels.setVisible(result_set is not None)
         for panel in (self.pixel, self.compare, self.slices, self.confidence, self._preparer):
             panel.use(result_set)
@@ -181,7 +184,9 @@ class FocusInspector(QScrollArea):
         elif self._fetching.is_busy:
             self._empty.say(_READING)
         else:
-            self._empty.say(_PARTLY if is_partial(self.sets.result_set) else _EMPTY)
+            picked = self.sets.result_set
+            why = why_no_one_choice(picked)
+            self._empty.say(why or (_PARTLY if is_partial(picked) else _EMPTY))
 
     def _on_dims(self) -> None:
         if self._set is not None:

@@ -140,10 +140,14 @@ class SavedImages:
 
 
 def saved_of(layer: Layer | None) -> SavedSet | None:
-    """Return the saved result that a layer was opened from, None if it was from none."""
+    """Return the saved fusion that a layer was opened from, None if it was from none."""
     facts = None if layer is None else layer.metadata.get(METADATA_KEY)
     saved = facts.get(SAVED_KEY) if isinstance(facts, dict) else None
-    return saved if isinstance(saved, SavedSet) and "depth" in saved.images else None
+    if not isinstance(saved, SavedSet):
+        return None
+    # Of a blend there is no depth; it is offered all the same, so that docks can say why.
+    is_blend = not saved.provenance.get("pixels_copied", True)
+    return saved if is_blend or "depth" in saved.images else None
 
 
 def is_partial(fusion: Fusion | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +26,7 @@ from napari_gmff.export.pyramid import level_shapes
 from napari_gmff.export.working import create_working_store, write_block
 from napari_gmff.provenance import FILE_NAME, read_provenance
 from napari_gmff.reading.open import read_stack
+from napari_gmff.result_images import BLENDED_TITLE
 from napari_gmff.results import FusionResult, open_result
 
 if TYPE_CHECKING:
@@ -221,6 +222,8 @@ def _open_tiffs(folder: Path) -> SavedSet:
     for name, stack in stacks.items():
         levels[name] = [_plane_axes(level, stack) for level in stack.levels]
         images[name] = _spec(name, stack, levels[name][0].shape, unit)
+    if "fused" in images and not provenance.get("pixels_copied", True):
+        images["fused"] = replace(images["fused"], title=BLENDED_TITLE)
     return SavedSet(folder, images, geometry, provenance, levels)
 
 
@@ -247,7 +250,7 @@ def _spec(name: str, stack: FocusStack, shape: Sequence[int], unit: str) -> Imag
         stack.dtype,
         kind,
         unit if kind == "depth" else None,
-        channels=stack.channels if kind == "intensity" and not samples else (),
+        channels=stack.channels if (kind == "intensity" or c_axis) and not samples else (),
     )
 
 
