@@ -93,7 +93,7 @@ def _fields(address: str, group: zarr.Group, plate: Any) -> list[tuple[str, str]
         wells = [str(well["path"]) for well in plate["wells"]]
     except (KeyError, TypeError):
         raise SourceError(f"{address}: is a plate that does not list its wells") from None
-    found = []
+    found: list[tuple[str, str]] = []
     for path in wells:
         check_inside(address, path)
         try:
