@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.image_files import kind_of
 from napari_gmff.reading.images import read_images
+from napari_gmff.reading.micromanager import ndtiff_file
 from napari_gmff.reading.ome_zarr import is_zarr
 from napari_gmff.reading.tiff import read_tiff
 from napari_gmff.reading.tiff_open import open_tiff
@@ -42,6 +43,9 @@ def read_folder(folder: Path, *, series: int | None = None, axes: str | None = N
     SourceError
         If it holds no images, several stacks, or images that do not fit one another.
     """
+    dataset = ndtiff_file(folder)
+    if dataset is not None:
+        return read_tiff(dataset, series=series, axes=axes)
     visible = _visible(folder)
     images, others = _images_among([path for path in visible if path.is_file()])
     if not images:
@@ -94,7 +98,7 @@ def numbered_folders(folder: Path) -> list[Path]:
         empty where the folder itself holds images.
     """
     visible = _visible(folder)
-    if holds_images(path for path in visible if path.is_file()):
+    if ndtiff_file(folder) or holds_images(path for path in visible if path.is_file()):
         return []
     numbered = [
         path for path in visible if path.is_dir() and any(sign.isdecimal() for sign in path.name)
@@ -111,7 +115,7 @@ def holds_images(paths: Iterable[Path]) -> bool:
 def tiff_of_folder(folder: Path) -> Path | None:
     """Return the TIFF that a folder stands for: its only one, or the first of a linked set."""
     images, _ = _images_among([path for path in _visible(folder) if path.is_file()])
-    return _whole_tiff(images) if images else None
+    return ndtiff_file(folder) or (_whole_tiff(images) if images else None)
 
 
 def _visible(folder: Path) -> list[Path]:
