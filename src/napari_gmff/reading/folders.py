@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ def read_folder(folder: Path, *, series: int | None = None, axes: str | None = N
     """
     dataset = ndtiff_file(folder)
     if dataset is not None:
-        return read_tiff(dataset, series=series, axes=axes)
+        stack = read_tiff(dataset, series=series, axes=axes)
+        return replace(stack, name=folder.resolve().name)
     visible = _visible(folder)
     images, others = _images_among([path for path in visible if path.is_file()])
     if not images:
@@ -97,13 +99,18 @@ def numbered_folders(folder: Path) -> list[Path]:
         Folders with a digit in their name and images or an OME-Zarr within, in natural order;
         empty where the folder itself holds images.
     """
+    return list(iter_numbered_folders(folder))
+
+
+def iter_numbered_folders(folder: Path) -> Iterator[Path]:
+    """Find the same one by one, for those who only want to know whether there are any."""
     visible = _visible(folder)
     if ndtiff_file(folder) or holds_images(path for path in visible if path.is_file()):
-        return []
-    numbered = [
-        path for path in visible if path.is_dir() and any(sign.isdecimal() for sign in path.name)
-    ]
-    return [path for path in numbered if is_zarr(path) or holds_images(_visible(path))]
+        return
+    for path in visible:
+        is_numbered = any(sign.isdecimal() for sign in path.name)
+        if is_numbered and path.is_dir() and (is_zarr(path) or holds_images(_visible(path))):
+            yield path
 
 
 def holds_images(paths: Iterable[Path]) -> bool:

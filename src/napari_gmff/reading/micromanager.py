@@ -162,8 +162,9 @@ def _channels(names: object, colors: object) -> tuple[Channel, ...]:
     for index, name in enumerate(names):
         color = listed[index] if listed else None
         # Signed numbers whose lower 24 bits are RGB; -1 is white, which nobody chose.
-        is_chosen = isinstance(color, int) and color != -1
-        found.append(Channel(str(name), f"{color & 0xFFFFFF:06X}" if is_chosen else None))
+        if not isinstance(color, int) or color == -1:
+            color = None
+        found.append(Channel(str(name), None if color is None else f"{color & 0xFFFFFF:06X}"))
     return tuple(found)
 
 

@@ -42,7 +42,7 @@ def split_positions(series: TiffPageSeries) -> list[TiffPageSeries]:
     for chosen in product(*(range(shape[place]) for place in places)):
         part = numbers
         for place, index in sorted(zip(places, chosen, strict=True), reverse=True):
-            part = part.take(index, axis=place)
+            part = np.take(part, [index], axis=place)
         found.append(
             TiffPageSeries(
                 [pages[int(number)] for number in part.flat],
