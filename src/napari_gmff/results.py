@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.export.layout import Geometry, ImageSpec
+from napari_gmff.params import Format
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from napari_gmff.focus_curves import FocusCurves
 
 __all__ = ["Format", "FusionResult", "Geometry", "ImageSpec", "open_result"]
-
-Format = Literal["ome-zarr", "ome-tiff"]
 
 
 @dataclass(eq=False)
@@ -194,6 +193,7 @@ class FusionResult:
         overwrite: bool = False,
         depth_min_confidence: float | None = None,
         images: Collection[str] | None = None,
+        shard_px: Literal["auto"] | int | None = None,
     ) -> Path:
         """Write the result; it appears under its name only when it is complete.
 
@@ -201,8 +201,8 @@ class FusionResult:
         ----------
         path : str or Path
             Folder to write, such as ``result.ome.zarr``.
-        format : {"ome-zarr", "ome-tiff"}
-            OME-Zarr 0.5, or a folder of pyramidal OME-TIFF files.
+        format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff"}
+            OME-Zarr 0.5, OME-Zarr 0.4, or a folder of pyramidal OME-TIFF files.
         overwrite : bool
             Replace an earlier result of this program; nothing else is ever replaced.
         depth_min_confidence : float, optional
@@ -211,6 +211,9 @@ class FusionResult:
         images : collection of str, optional
             Write only those of these images that there are; all where left out. Confidence comes
             with depth, and the mask of what was corrected by hand with everything.
+        shard_px : "auto" or int, optional
+            Side of the files of an OME-Zarr 0.5, a multiple of 512, or 0 for one file for each
+            chunk; the parameter of the run where left out. See `FuseParams`.
 
         Returns
         -------
@@ -222,11 +225,14 @@ class FusionResult:
         OutputError
             If `path` exists (without `overwrite`), is no result of ours, or cannot be written.
         ParameterError
-            If `format` is neither of the two, or the result has none of `images`.
+            If `format` is none of these, cannot have shards that are asked for, or the result
+            has none of `images`.
         """
         from napari_gmff.export.saving import save_result
 
-        return save_result(self, Path(path), format, overwrite, depth_min_confidence, images)
+        return save_result(
+            self, Path(path), format, overwrite, depth_min_confidence, images, shard_px
+        )
 
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
@@ -245,7 +251,7 @@ class FusionResult:
 
 
 def open_result(path: str | Path) -> FusionResult:
-    """Open a saved OME-Zarr result, lazily.
+    """Open a saved OME-Zarr result, 0.4 or 0.5, lazily.
 
     Parameters
     ----------

@@ -59,6 +59,7 @@ FLAGS = {
     "projections": ("", True),
     "region": ("1:50,2:60", [[1, 50], [2, 60]]),
     "series": ("0", 0),
+    "shard_px": ("1024", 1024),
     "slice_order": ("unordered", "unordered"),
     "threads": ("1", 1),
     "time": ("1", [1, 2]),
@@ -337,4 +338,25 @@ def test_corrections_that_do_not_fit_leave_no_output(
     told = capsys.readouterr().err
     expected = {"missing": "by-hand.npz", "stack": "made for the stack", "region": "0:50,0:60"}
     assert expected[wrong] in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_format_holds_the_same_pixels_and_record(source: Path, tmp_path: Path) -> None:
+    flags = ["--time", "0", "--engine", "laplacian-energy"]
+    new = run(source, tmp_path / "new", *flags)
+    old = run(source, tmp_path / "old", *flags, "--format", "ome-zarr-0.4")
+    assert (tmp_path / "old" / "fused" / "0" / ".zarray").is_file()
+    assert {**new, "date": None} == {**old, "date": None}
+    with open_result(tmp_path / "new") as one, open_result(tmp_path / "old") as other:
+        images = [{name: r.image(name).compute() for name in r.images} for r in (one, other)]
+        assert one.geometry == other.geometry
+    assert_same_images(*images)
+
+
+def test_shards_for_a_format_without_them_stop_before_the_run(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--format", "ome-zarr-0.4", "--shard-px", "1024"]
+    assert main(["fuse", str(source), "-o", str(tmp_path / "out"), *flags]) == 2
+    assert "only OME-Zarr 0.5 has shards" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.progress import progress_bar
-from napari_gmff.params import ReadParams
+from napari_gmff.params import FORMATS, ReadParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,9 @@ def add_fuse_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=("ome-zarr", "ome-tiff"),
+        choices=FORMATS,
         default="ome-zarr",
-        help="OME-Zarr 0.5, or a folder of pyramidal OME-TIFF files [ome-zarr]",
+        help="OME-Zarr 0.5, OME-Zarr 0.4, or a folder of pyramidal OME-TIFF files [ome-zarr]",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier result of this program"
@@ -66,9 +66,11 @@ def add_fuse_parser(subparsers: Any) -> None:
 def _fuse(args: argparse.Namespace) -> int:
     from napari_gmff.corrections import load_corrections
     from napari_gmff.export.atomic import check_not_source, check_output
+    from napari_gmff.export.saving import check_format
     from napari_gmff.reading.open import read_stack
 
     params = run_params(args)
+    check_format(args.format, params.shard_px)
     sources = args.source[0] if len(args.source) == 1 else args.source
     # Before anything is read: a long run must not end at a name that was taken all along.
     check_output(args.output, args.overwrite)
