@@ -29,10 +29,10 @@ NETWORK_ENGINE = "stackmff-v4"
 DEFAULT_ENGINE = NETWORK_ENGINE
 """What runs where nothing is said; everything that speaks of a default follows this line."""
 
-Format = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff"]
+Format = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-"""How a result can be saved: OME-Zarr 0.5, OME-Zarr 0.4, or a folder of OME-TIFF files."""
+"""How a result can be saved: OME-Zarr 0.5 or 0.4, a folder of OME-TIFF or of ImageJ's files."""
 
 
 def _numbers(text: str, separator: str, count: int, what: str) -> list[str]:

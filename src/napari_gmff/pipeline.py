@@ -46,7 +46,7 @@ def fuse(
     output : str or Path, optional
         Folder to write, complete or not at all. Without it the result lives in a temporary store
         until it is closed.
-    format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff"}
+    format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
         Of the output.
     overwrite : bool
         Replace an earlier result of this program.

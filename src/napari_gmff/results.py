@@ -201,8 +201,9 @@ class FusionResult:
         ----------
         path : str or Path
             Folder to write, such as ``result.ome.zarr``.
-        format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff"}
-            OME-Zarr 0.5, OME-Zarr 0.4, or a folder of pyramidal OME-TIFF files.
+        format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
+            OME-Zarr 0.5, OME-Zarr 0.4, a folder of pyramidal OME-TIFF files, or a folder of the
+            TIFF files that ImageJ opens without plugins.
         overwrite : bool
             Replace an earlier result of this program; nothing else is ever replaced.
         depth_min_confidence : float, optional

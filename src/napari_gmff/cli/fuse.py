@@ -45,7 +45,8 @@ def add_fuse_parser(subparsers: Any) -> None:
         "--format",
         choices=FORMATS,
         default="ome-zarr",
-        help="OME-Zarr 0.5, OME-Zarr 0.4, or a folder of pyramidal OME-TIFF files [ome-zarr]",
+        help="OME-Zarr 0.5, OME-Zarr 0.4, a folder of pyramidal OME-TIFF files, or a folder of "
+        "TIFF files that ImageJ opens without plugins [ome-zarr]",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier result of this program"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_gmff.export.atomic import translate_os_errors
+from napari_gmff.export.display import channel_color, channel_label, display_limits, sample_of
 from napari_gmff.export.pyramid import build_pyramid, is_averaged
 from napari_gmff.export.working import level_array, store_root
 from napari_gmff.export.zarr_arrays import (
@@ -24,14 +25,8 @@ from napari_gmff.provenance import ATTRIBUTE
 
 if TYPE_CHECKING:
     import zarr
-    from numpy.typing import NDArray
 
     from napari_gmff.export.layout import Geometry, ImageSpec
-
-_RGB_COLORS = {"red": "FF0000", "green": "00FF00", "blue": "0000FF", "alpha": "FFFFFF"}
-# Distinct on black for most colour vision, for channels whose source names no colour.
-_COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF8000", "FFFFFF")
-_DISPLAY_PERCENTILES = (0.1, 99.9)
 
 _AGAIN = "again"
 """Name of full resolution while it is written another time."""
@@ -230,49 +225,17 @@ def _placement(spec: ImageSpec, geometry: Geometry, level: int) -> list[dict[str
 def _omero_channels(spec: ImageSpec, coarsest: zarr.Array[Any]) -> list[dict[str, Any]]:
     channels = []
     for number, channel in enumerate(spec.channels):
-        values = _sample(spec, coarsest, number)
-        label = f"{channel.name} ({spec.unit})" if spec.unit else channel.name
+        low, high = display_limits(spec, sample_of(spec, coarsest, number))
+        limits = (low, high)
+        if spec.dtype.kind in "iu":
+            limits = (float(np.iinfo(spec.dtype).min), float(np.iinfo(spec.dtype).max))
+        window = {"min": min(limits[0], low), "max": max(limits[1], high)}
         channels.append(
             {
-                "label": label,
-                "color": channel.color or _default_color(spec, number),
+                "label": channel_label(spec, number),
+                "color": channel_color(spec, number),
                 "active": channel.name != "alpha",
-                "window": _display_window(spec, values),
+                "window": {"start": low, "end": high, **window},
             }
         )
     return channels
-
-
-def _sample(spec: ImageSpec, coarsest: zarr.Array[Any], channel: int) -> NDArray[np.float64]:
-    """Return finite values of one channel from the first, middle and last time point."""
-    times = sorted({0, spec.n_times // 2, spec.n_times - 1})
-    blocks = []
-    for t in times:
-        leading = (t,) if "t" in spec.axes else ()
-        leading = (*leading, channel) if "c" in spec.axes else leading
-        blocks.append(np.asarray(coarsest[leading] if leading else coarsest[:]).ravel())
-    values = np.concatenate(blocks).astype(np.float64)
-    return values[np.isfinite(values)]
-
-
-def _default_color(spec: ImageSpec, number: int) -> str:
-    name = spec.channels[number].name
-    if spec.n_channels == 1:
-        return "FFFFFF"
-    return _RGB_COLORS.get(name, _COLORS[number % len(_COLORS)])
-
-
-def _display_window(spec: ImageSpec, values: NDArray[np.float64]) -> dict[str, float]:
-    if spec.kind in ("confidence", "mask"):
-        low, high = 0.0, 1.0
-    elif values.size == 0:
-        low, high = 0.0, 1.0
-    elif spec.kind == "intensity":
-        low, high = (float(edge) for edge in np.percentile(values, _DISPLAY_PERCENTILES))
-    else:
-        low, high = float(values.min()), float(values.max())
-    high = high if high > low else low + 1.0
-    limits = (low, high)
-    if spec.dtype.kind in "iu":
-        limits = (float(np.iinfo(spec.dtype).min), float(np.iinfo(spec.dtype).max))
-    return {"start": low, "end": high, "min": min(limits[0], low), "max": max(limits[1], high)}

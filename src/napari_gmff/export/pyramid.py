@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,15 +69,17 @@ def build_pyramid(
     for level, shape_yx in enumerate(shapes[1:], start=1):
         fine = level_array(group, spec.name, level - 1)
         coarse = layout.create(group, f"{spec.name}/{level}", spec, shape_yx)
-        fill(coarse, lambda region, fine=fine: reduce(_doubled(fine, region)))
+        fill(coarse, partial(_halved, fine, reduce))
     return len(shapes)
 
 
-def _doubled(fine: zarr.Array[Any], region: Region) -> NDArray[Any]:
-    """Return the pixels of the finer level that a region of the coarser one is made from."""
+def _halved(
+    fine: zarr.Array[Any], reduce: Callable[[NDArray[Any]], NDArray[Any]], region: Region
+) -> NDArray[Any]:
+    """Return a region of the coarser level, made from the finer one."""
     *leading, rows, columns = region
     doubled = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
-    return np.asarray(fine[(*leading, *doubled)])
+    return reduce(np.asarray(fine[(*leading, *doubled)]))
 
 
 def halved_by_mean(block: NDArray[Any]) -> NDArray[Any]:

@@ -45,8 +45,8 @@ def save_result(
     if depth_min_confidence is not None:
         result = _with_least_confidence(result, depth_min_confidence)
     with staging(out, overwrite) as partial:
-        if format == "ome-tiff":
-            _write_tiff(result, partial)
+        if format in ("ome-tiff", "imagej"):
+            _write_files(result, partial, format)
         else:
             write_zarr(result, partial, layout_of(result, "0.5" if format == "ome-zarr" else "0.4"))
     return out
@@ -155,8 +155,9 @@ def copy_image(
     fill(array, lambda region: np.asarray(stored[region]))
 
 
-def _write_tiff(result: FusionResult, folder: Path) -> None:
+def _write_files(result: FusionResult, folder: Path, format: str) -> None:
     """Make the pyramid in a hidden store that goes away, then the files from it."""
+    from napari_gmff.export.imagej_tiff import write_imagej_tiff
     from napari_gmff.export.ome_tiff import write_ome_tiff
 
     with tempfile.TemporaryDirectory(prefix=".store-", dir=folder) as scratch:
@@ -164,7 +165,8 @@ def _write_tiff(result: FusionResult, folder: Path) -> None:
         with translate_os_errors(folder):
             store.mkdir()
         write_zarr(result, store, ZarrLayout())
-        write_ome_tiff(replace(result, store_path=store, is_temporary=False), folder)
+        write = write_ome_tiff if format == "ome-tiff" else write_imagej_tiff
+        write(replace(result, store_path=store, is_temporary=False), folder)
 
 
 def copy_files(source: Path, target: Path) -> None:

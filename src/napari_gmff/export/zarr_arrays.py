@@ -72,10 +72,8 @@ class ZarrLayout:
             "overwrite": True,
         }
         if self.zarr_format == 2:
-            from numcodecs import Blosc
-
-            separator = {"name": "v2", "separator": "/"}
-            blosc = Blosc(cname="zstd", clevel=3, shuffle=Blosc.SHUFFLE)
+            separator: Any = {"name": "v2", "separator": "/"}
+            blosc = {"id": "blosc", "cname": "zstd", "clevel": 3, "shuffle": 1}
             return group.create_array(
                 path, compressors=blosc, chunk_key_encoding=separator, **options
             )
