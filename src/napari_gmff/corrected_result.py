@@ -18,6 +18,7 @@ from napari_gmff.export.layout import ImageSpec
 from napari_gmff.export.saving import copy_image
 from napari_gmff.export.working import CHUNK_PX, create_level, write_block
 from napari_gmff.export.zarr_arrays import ZarrLayout
+from napari_gmff.params import DEFAULT_NAME
 from napari_gmff.results import Format, FusionResult
 from napari_gmff.windows import tiles
 
@@ -194,6 +195,19 @@ class CorrectedResult(FusionResult):
                 images=images,
                 shard_px=shard_px,
             )
+
+    def append_to(
+        self,
+        path: str | Path,
+        *,
+        name: str = DEFAULT_NAME,
+        series: int = 0,
+        overwrite: bool = False,
+    ) -> Path:
+        """Append the result as it is now; see `FusionResult.append_to`."""
+        with self._store_lock:
+            state = self.flush()
+            return state.append_to(path, name=name, series=series, overwrite=overwrite)
 
     def close(self) -> None:
         """Delete the copy; the original stays open."""

@@ -34,6 +34,9 @@ Format = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 """How a result can be saved: OME-Zarr 0.5 or 0.4, a folder of OME-TIFF or of ImageJ's files."""
 
+DEFAULT_NAME = "fusion"
+"""Name of a result within an OME-Zarr that it is appended to."""
+
 
 def _numbers(text: str, separator: str, count: int, what: str) -> list[str]:
     parts = [part.strip() for part in text.split(separator)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.export.layout import Geometry, ImageSpec
-from napari_gmff.params import Format
+from napari_gmff.params import DEFAULT_NAME, Format
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -235,6 +235,49 @@ class FusionResult:
             self, Path(path), format, overwrite, depth_min_confidence, images, shard_px
         )
 
+    def append_to(
+        self,
+        path: str | Path,
+        *,
+        name: str = DEFAULT_NAME,
+        series: int = 0,
+        overwrite: bool = False,
+    ) -> Path:
+        """Append the result to the OME-Zarr that the stack was read from.
+
+        All images become a group ``gmff/<name>`` of it, which is a result that `open_result`
+        opens, and the focus index also a label image ``labels/<name>_focus_index``, in which 0 is
+        what was not fused and k + 1 means slice k. Of what is there nothing but the list of labels
+        changes.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder of an OME-Zarr 0.4 or 0.5, whose version the result takes.
+        name : str
+            Of the result; letters, digits, ``_``, ``-`` and ``.``.
+        series : int
+            Which image of the OME-Zarr, where it has several.
+        overwrite : bool
+            Replace an earlier result of that name; nothing else is ever replaced.
+
+        Returns
+        -------
+        Path
+            Folder of the result.
+
+        Raises
+        ------
+        OutputError
+            If `path` is no such OME-Zarr, has another size than the stack, has something of that
+            name, or cannot be written. It is then as it was.
+        ParameterError
+            If `name` cannot be the name of a folder.
+        """
+        from napari_gmff.export.appending import place_in
+
+        return place_in(path, name=name, series=series, overwrite=overwrite).append(self)
+
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
         if self.curves is not None:
@@ -273,6 +316,8 @@ def open_result(path: str | Path) -> FusionResult:
 
     root = Path(path)
     values = read_saved_attributes(root)
+    if "result" in values:
+        raise SourceError(f"{root}: is the label image of a result, which is {values['result']}")
     try:
         specs = [ImageSpec.from_json(image) for image in values["images"]]
         return FusionResult(

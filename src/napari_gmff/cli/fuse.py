@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.progress import progress_bar
-from napari_gmff.params import FORMATS, ReadParams
+from napari_gmff.params import DEFAULT_NAME, FORMATS, ReadParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_gmff.corrections import Corrections
+    from napari_gmff.export.appending import AppendPlace
     from napari_gmff.params import RunParams
     from napari_gmff.pipeline import Progress
     from napari_gmff.reading.stack import FocusStack
@@ -38,13 +39,21 @@ def add_fuse_parser(subparsers: Any) -> None:
         metavar="SOURCE",
         help="TIFF, OME-Zarr, folder of images, pattern, or several image files in slice order",
     )
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("-o", "--output", type=Path, metavar="OUT", help="folder to write")
+    place.add_argument(
+        "--into",
+        type=Path,
+        metavar="ZARR",
+        help="append to this OME-Zarr, such as SOURCE itself: the images as its group gmff/NAME, "
+        "the focus index also as its label image; nothing that is there changes",
+    )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder to write"
+        "--name", default=DEFAULT_NAME, help=f"name of the result within ZARR [{DEFAULT_NAME}]"
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        default="ome-zarr",
         help="OME-Zarr 0.5, OME-Zarr 0.4, a folder of pyramidal OME-TIFF files, or a folder of "
         "TIFF files that ImageJ opens without plugins [ome-zarr]",
     )
@@ -71,21 +80,26 @@ def _fuse(args: argparse.Namespace) -> int:
     from napari_gmff.reading.open import read_stack
 
     params = run_params(args)
-    check_format(args.format, params.shard_px)
+    check_format(args.format or "ome-zarr", params.shard_px)
     sources = args.source[0] if len(args.source) == 1 else args.source
     # Before anything is read: a long run must not end at a name that was taken all along.
-    check_output(args.output, args.overwrite)
-    check_not_source(args.output, [source for source in args.source if "://" not in source])
-    _warn_of_leftovers(args.output)
+    place = None if args.into is None else _place(args, params)
+    if place is None:
+        check_output(args.output, args.overwrite)
+        check_not_source(args.output, [source for source in args.source if "://" not in source])
+        args.format = args.format or "ome-zarr"
+        _warn_of_leftovers(args.output)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     read_options = params.model_dump(include=set(ReadParams.model_fields))
     started = time.perf_counter()
     with read_stack(sources, **read_options) as stack:
+        if place is not None:
+            place.check_stack(stack.axes, stack.data.shape)
         with progress_bar(hidden=args.quiet or args.json) as show:
-            if corrections is None:
+            if corrections is None and place is None:
                 result = _fused(args, stack, params, show)
             else:
-                result = _fused_and_corrected(args, stack, params, show, corrections)
+                result = _fused_then_written(args, stack, params, show, corrections, place)
         with result:
             seconds = time.perf_counter() - started
             _report(args, stack, result, seconds)
@@ -107,26 +121,53 @@ def _fused(
     )
 
 
-def _fused_and_corrected(
+def _place(args: argparse.Namespace, params: RunParams) -> AppendPlace:
+    """Find where in an OME-Zarr the result goes; from here on, that is the output."""
+    from napari_gmff.errors import ParameterError
+    from napari_gmff.export.appending import consolidated_in, place_in
+
+    if args.format is not None:
+        raise ParameterError("--format: what is appended with --into has the format of its ZARR")
+    place = place_in(args.into, name=args.name, series=params.series, overwrite=args.overwrite)
+    args.output, args.format = place.result_folder, f"ome-zarr-{place.version}"
+    for path in (place.result_folder, place.label_folder):
+        if path.parent.is_dir():
+            _warn_of_leftovers(path)
+    again = consolidated_in(place)
+    if again is not None:
+        print(
+            f"napari-gmff: warning: {again}: repeats the metadata of all groups, and is left as "
+            "it is; programs that rely on it will not see the result until it is made anew",
+            file=sys.stderr,
+        )
+    return place
+
+
+def _fused_then_written(
     args: argparse.Namespace,
     stack: FocusStack,
     params: RunParams,
     show: OnProgress,
-    corrections: Corrections,
+    corrections: Corrections | None,
+    place: AppendPlace | None,
 ) -> FusionResult:
     """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
     from napari_gmff.corrected_result import apply_corrections
     from napari_gmff.pipeline import fuse
 
-    corrections.check_stack(stack)
-    with fuse(stack, params=params, on_progress=show) as result:
-        corrected = apply_corrections(result, stack, corrections)
+    if corrections is not None:
+        corrections.check_stack(stack)
+    with fuse(stack, params=params, on_progress=show) as fused:
+        result = fused if corrections is None else apply_corrections(fused, stack, corrections)
         try:
-            corrected.save(args.output, format=args.format, overwrite=args.overwrite)
+            if place is not None:
+                place.append(result)
+            else:
+                result.save(args.output, format=args.format, overwrite=args.overwrite)
         except BaseException:
-            corrected.close()
+            result.close()
             raise
-    return corrected
+    return result
 
 
 def _warn_of_leftovers(out: Path) -> None:
