@@ -278,6 +278,46 @@ class FusionResult:
 
         return place_in(path, name=name, series=series, overwrite=overwrite).append(self)
 
+    def save_previews(
+        self,
+        path: str | Path,
+        *,
+        format: Literal["png", "jpeg"] = "png",
+        longest_px: int = 2048,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write pictures of fused image, focus index and depth.
+
+        Below each is a footer with a scale bar and, for index and depth, what the colours mean. Of
+        several time points the first is shown. Files name their scale and the record of the run.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where the result is, or would be: beside ``moth.ome.zarr`` lies ``moth.fused.png``.
+        format : {"png", "jpeg"}
+            Of the files.
+        longest_px : int
+            Longest side of the pictures without footer, from 64 to 16384.
+        overwrite : bool
+            Replace files of these names.
+
+        Returns
+        -------
+        list of Path
+            The files written.
+
+        Raises
+        ------
+        OutputError
+            If a file exists (without `overwrite`) or cannot be written.
+        ParameterError
+            If there is no such format or size.
+        """
+        from napari_gmff.export.previews import write_previews
+
+        return write_previews(self, path, format=format, longest_px=longest_px, overwrite=overwrite)
+
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
         if self.curves is not None:

@@ -360,3 +360,19 @@ def test_shards_for_a_format_without_them_stop_before_the_run(
     assert main(["fuse", str(source), "-o", str(tmp_path / "out"), *flags]) == 2
     assert "only OME-Zarr 0.5 has shards" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format", ["ome-zarr", "ome-tiff"])
+def test_previews_come_beside_the_output(
+    source: Path, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "fused.ome.zarr"
+    flags = ["--engine", "laplacian-energy", "--preview", "jpeg", "--format", format, "--json"]
+    assert main(["fuse", str(source), "-o", str(out), *flags]) == 0
+    expected = [f"fused.{name}.jpg" for name in ("fused", "focus_index", "depth")]
+    summary = json.loads(capsys.readouterr().out)
+    assert [Path(path).name for path in summary["previews"]] == expected
+    assert all((tmp_path / name).is_file() for name in expected)
+    assert main(["fuse", str(source), "-o", str(tmp_path / "fused.zarr"), *flags]) == 2
+    assert "fused.fused.jpg: already exists" in capsys.readouterr().err
+    assert not (tmp_path / "fused.zarr").exists()

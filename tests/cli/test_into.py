@@ -109,3 +109,10 @@ def test_metadata_that_are_repeated_are_warned_of(
     assert fuse(source, "--into", str(source)) == 0
     assert "repeats the metadata of all groups" in capsys.readouterr().err
     assert (source / "zarr.json").read_bytes() == before
+
+
+def test_previews_of_what_is_appended_lie_beside_the_store(source: Path) -> None:
+    assert fuse(source, "--into", str(source), "--preview", "png", "--quiet") == 0
+    found = sorted(path.name for path in source.parent.glob("*.png"))
+    assert found == [f"stack.fusion.{name}.png" for name in ("depth", "focus_index", "fused")]
+    assert not list(source.rglob("*.png"))

@@ -58,6 +58,18 @@ def add_fuse_parser(subparsers: Any) -> None:
         "TIFF files that ImageJ opens without plugins [ome-zarr]",
     )
     parser.add_argument(
+        "--preview",
+        choices=("png", "jpeg"),
+        help="also write pictures of fused image, focus index and depth, beside the output",
+    )
+    parser.add_argument(
+        "--preview-px",
+        type=int,
+        default=2048,
+        metavar="PX",
+        help="longest side of these pictures [2048]",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier result of this program"
     )
     parser.add_argument(
@@ -76,6 +88,7 @@ def add_fuse_parser(subparsers: Any) -> None:
 def _fuse(args: argparse.Namespace) -> int:
     from napari_gmff.corrections import load_corrections
     from napari_gmff.export.atomic import check_not_source, check_output
+    from napari_gmff.export.previews import check_previews
     from napari_gmff.export.saving import check_format
     from napari_gmff.reading.open import read_stack
 
@@ -89,6 +102,8 @@ def _fuse(args: argparse.Namespace) -> int:
         check_not_source(args.output, [source for source in args.source if "://" not in source])
         args.format = args.format or "ome-zarr"
         _warn_of_leftovers(args.output)
+    if args.preview is not None:
+        check_previews(_preview_base(args), args.preview, args.preview_px, args.overwrite)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     read_options = params.model_dump(include=set(ReadParams.model_fields))
     started = time.perf_counter()
@@ -101,8 +116,9 @@ def _fuse(args: argparse.Namespace) -> int:
             else:
                 result = _fused_then_written(args, stack, params, show, corrections, place)
         with result:
+            previews = [] if args.preview is None else _write_previews(args, result)
             seconds = time.perf_counter() - started
-            _report(args, stack, result, seconds)
+            _report(args, stack, result, seconds, previews)
     return 0
 
 
@@ -154,6 +170,7 @@ def _fused_then_written(
     """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
     from napari_gmff.corrected_result import apply_corrections
     from napari_gmff.pipeline import fuse
+    from napari_gmff.results import open_result
 
     if corrections is not None:
         corrections.check_stack(stack)
@@ -162,12 +179,30 @@ def _fused_then_written(
         try:
             if place is not None:
                 place.append(result)
-            else:
-                result.save(args.output, format=args.format, overwrite=args.overwrite)
+                result.close()
+                return open_result(place.result_folder)
+            result.save(args.output, format=args.format, overwrite=args.overwrite)
         except BaseException:
             result.close()
             raise
     return result
+
+
+def _preview_base(args: argparse.Namespace) -> Path:
+    """Name previews after the output; beside an OME-Zarr that was appended to, never in it."""
+    if args.into is None:
+        return Path(args.output)
+    stem = args.into.name.removesuffix(".zarr").removesuffix(".ome")
+    return Path(args.into).with_name(f"{stem}.{args.name}")
+
+
+def _write_previews(args: argparse.Namespace, result: FusionResult) -> list[Path]:
+    return result.save_previews(
+        _preview_base(args),
+        format=args.preview,
+        longest_px=args.preview_px,
+        overwrite=args.overwrite,
+    )
 
 
 def _warn_of_leftovers(out: Path) -> None:
@@ -183,7 +218,11 @@ def _warn_of_leftovers(out: Path) -> None:
 
 
 def _report(
-    args: argparse.Namespace, stack: FocusStack, result: FusionResult, seconds: float
+    args: argparse.Namespace,
+    stack: FocusStack,
+    result: FusionResult,
+    seconds: float,
+    previews: list[Path],
 ) -> None:
     provenance = result.provenance
     for warning in provenance["warnings"]:
@@ -194,6 +233,7 @@ def _report(
             "format": args.format,
             "images": {name: list(spec.shape) for name, spec in result.images.items()},
             "depth_unit": result.depth_unit,
+            "previews": [str(path) for path in previews],
             "seconds": round(seconds, 3),
             "provenance": provenance,
         }
@@ -212,3 +252,5 @@ def _report(
             print(f"{args.corrections}: {n_pixels} pixels corrected")
         in_unit = "slices, their step is unknown" if unit == "slice" else unit
         print(f"{args.output}: {', '.join(result.images)}; depth in {in_unit}")
+        for path in previews:
+            print(f"{path}: preview")
