@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from napari_gmff.correction_labels import check_labels, slice_numbers
 from napari_gmff.corrections import Corrections, CorrectionTarget, now_utc
 from napari_gmff.export.atomic import check_not_source, translate_os_errors
 from napari_gmff.export.layout import ImageSpec
-from napari_gmff.export.saving import copy_files
+from napari_gmff.export.saving import copy_image
 from napari_gmff.export.working import CHUNK_PX, create_level, write_block
+from napari_gmff.export.zarr_arrays import ZarrLayout
+from napari_gmff.params import DEFAULT_NAME
 from napari_gmff.results import Format, FusionResult
 from napari_gmff.windows import tiles
 
@@ -174,6 +176,7 @@ class CorrectedResult(FusionResult):
         overwrite: bool = False,
         depth_min_confidence: float | None = None,
         images: Collection[str] | None = None,
+        shard_px: Literal["auto"] | int | None = None,
     ) -> Path:
         """Write the result as it is now; see `FusionResult.save`.
 
@@ -190,7 +193,21 @@ class CorrectedResult(FusionResult):
                 overwrite=overwrite,
                 depth_min_confidence=depth_min_confidence,
                 images=images,
+                shard_px=shard_px,
             )
+
+    def append_to(
+        self,
+        path: str | Path,
+        *,
+        name: str = DEFAULT_NAME,
+        series: int = 0,
+        overwrite: bool = False,
+    ) -> Path:
+        """Append the result as it is now; see `FusionResult.append_to`."""
+        with self._store_lock:
+            state = self.flush()
+            return state.append_to(path, name=name, series=series, overwrite=overwrite)
 
     def close(self) -> None:
         """Delete the copy; the original stays open."""
@@ -296,9 +313,10 @@ def _copied(original: FusionResult, mask: ImageSpec) -> Path:
     try:
         with translate_os_errors(folder):
             group = zarr.open_group(str(folder), mode="a", zarr_format=3)
-            for name in original.images:
-                group.create_group(name)
-                copy_files(original.store_path / name / "0", folder / name / "0")
+            for spec in original.images.values():
+                group.create_group(spec.name)
+                # Without shards: strokes write chunks here and there.
+                copy_image(original, spec, group, ZarrLayout())
             if mask.name not in original.images:
                 create_level(group, mask, 0, mask.shape_yx)
     except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -41,6 +41,14 @@ PER_CHANNEL = "per-channel"
 
 DEFAULT_ENGINE = NETWORK_ENGINE
 """What runs where nothing is said; everything that speaks of a default follows this line."""
+
+Format = Literal["ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+"""How a result can be saved: OME-Zarr 0.5 or 0.4, a folder of OME-TIFF or of ImageJ's files."""
+
+DEFAULT_NAME = "fusion"
+"""Name of a result within an OME-Zarr that it is appended to."""
 
 
 def _numbers(text: str, separator: str, count: int, what: str) -> list[str]:
@@ -240,6 +248,12 @@ class FuseParams(_Strict):
         False,
         title="Projections",
         description="Also write a maximum projection, for comparison.",
+    )
+    shard_px: Literal["auto"] | Annotated[int, Field(ge=0, le=8192, multiple_of=512)] = Field(
+        "auto",
+        title="Shards (px)",
+        description="Side of the files of an OME-Zarr 0.5, each with many chunks of 512 px: auto "
+        "is 4096 for results of more than 1000 chunks, else 0, which is a file for each chunk.",
     )
 
     @model_validator(mode="before")

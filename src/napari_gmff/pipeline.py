@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import ParameterError
 from napari_gmff.export.atomic import check_output
+from napari_gmff.export.saving import check_format
 from napari_gmff.params import FuseParams, validated
 from napari_gmff.plan import make_plan
 from napari_gmff.reading.stack import FocusStack
@@ -45,7 +46,7 @@ def fuse(
     output : str or Path, optional
         Folder to write, complete or not at all. Without it the result lives in a temporary store
         until it is closed.
-    format : {"ome-zarr", "ome-tiff"}
+    format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
         Of the output.
     overwrite : bool
         Replace an earlier result of this program.
@@ -118,8 +119,7 @@ def iter_fuse(
     """
     params = _merged(params, options)
     _check_stack(stack)
-    if format not in ("ome-zarr", "ome-tiff"):
-        raise ParameterError(f"format: must be ome-zarr or ome-tiff, got {format!r}")
+    check_format(format, params.shard_px)
     run = Run(stack, params, make_plan(stack, params))
     out = None if output is None else Path(output)
     if out is not None:

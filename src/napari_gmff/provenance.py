@@ -162,7 +162,7 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
         If there is none, or it is not one of this program.
     """
     path = Path(path)
-    if (path / "zarr.json").is_file():
+    if _attributes_file(path).is_file():
         record = read_saved_attributes(path).get("provenance")
     else:
         file = path / FILE_NAME if path.is_dir() else path
@@ -190,12 +190,21 @@ def read_saved_attributes(root: Path) -> dict[str, Any]:
     SourceError
         If the folder is not an OME-Zarr result of this program.
     """
-    values = _read_json(root / "zarr.json", root)
-    attributes = values.get("attributes") if isinstance(values, dict) else None
+    file = _attributes_file(root)
+    values = _read_json(file, root)
+    if file.name == "zarr.json":
+        attributes = values.get("attributes") if isinstance(values, dict) else None
+    else:
+        attributes = values
     ours = attributes.get(ATTRIBUTE) if isinstance(attributes, dict) else None
     if not isinstance(ours, dict):
         raise SourceError(f"{root}: not an OME-Zarr result of {PROGRAM}")
     return ours
+
+
+def _attributes_file(root: Path) -> Path:
+    """Return the file with the attributes of a group: Zarr v2 keeps them apart."""
+    return root / (".zattrs" if (root / ".zattrs").is_file() else "zarr.json")
 
 
 def _read_json(file: Path, shown: Path) -> Any:

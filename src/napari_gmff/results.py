@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.export.layout import Geometry, ImageSpec
+from napari_gmff.params import DEFAULT_NAME, Format
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,8 +26,6 @@ __all__ = ["Format", "FusionResult", "Geometry", "ImageSpec", "open_result"]
 
 IMAGES_OF_CHOICE = ("focus_index", "depth", "confidence", "depth_unrefined")
 """Images that there are only where slices were chosen."""
-
-Format = Literal["ome-zarr", "ome-tiff"]
 
 
 @dataclass(eq=False)
@@ -237,6 +236,7 @@ class FusionResult:
         overwrite: bool = False,
         depth_min_confidence: float | None = None,
         images: Collection[str] | None = None,
+        shard_px: Literal["auto"] | int | None = None,
     ) -> Path:
         """Write the result; it appears under its name only when it is complete.
 
@@ -244,8 +244,9 @@ class FusionResult:
         ----------
         path : str or Path
             Folder to write, such as ``result.ome.zarr``.
-        format : {"ome-zarr", "ome-tiff"}
-            OME-Zarr 0.5, or a folder of pyramidal OME-TIFF files.
+        format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
+            OME-Zarr 0.5, OME-Zarr 0.4, a folder of pyramidal OME-TIFF files, or a folder of the
+            TIFF files that ImageJ opens without plugins.
         overwrite : bool
             Replace an earlier result of this program; nothing else is ever replaced.
         depth_min_confidence : float, optional
@@ -254,6 +255,9 @@ class FusionResult:
         images : collection of str, optional
             Write only those of these images that there are; all where left out. Confidence comes
             with depth, and the mask of what was corrected by hand with everything.
+        shard_px : "auto" or int, optional
+            Side of the files of an OME-Zarr 0.5, a multiple of 512, or 0 for one file for each
+            chunk; the parameter of the run where left out. See `FuseParams`.
 
         Returns
         -------
@@ -265,11 +269,97 @@ class FusionResult:
         OutputError
             If `path` exists (without `overwrite`), is no result of ours, or cannot be written.
         ParameterError
-            If `format` is neither of the two, or the result has none of `images`.
+            If `format` is none of these, cannot have shards that are asked for, or the result
+            has none of `images`.
         """
         from napari_gmff.export.saving import save_result
 
-        return save_result(self, Path(path), format, overwrite, depth_min_confidence, images)
+        return save_result(
+            self, Path(path), format, overwrite, depth_min_confidence, images, shard_px
+        )
+
+    def append_to(
+        self,
+        path: str | Path,
+        *,
+        name: str = DEFAULT_NAME,
+        series: int = 0,
+        overwrite: bool = False,
+    ) -> Path:
+        """Append the result to the OME-Zarr that the stack was read from.
+
+        All images become a group ``gmff/<name>`` of it, which is a result that `open_result`
+        opens, and the focus index also a label image ``labels/<name>_focus_index``, in which 0 is
+        what was not fused and k + 1 means slice k. Of what is there nothing but the list of labels
+        changes.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder of an OME-Zarr 0.4 or 0.5, whose version the result takes.
+        name : str
+            Of the result; letters, digits, ``_``, ``-`` and ``.``.
+        series : int
+            Which image of the OME-Zarr, where it has several.
+        overwrite : bool
+            Replace an earlier result of that name; nothing else is ever replaced.
+
+        Returns
+        -------
+        Path
+            Folder of the result.
+
+        Raises
+        ------
+        OutputError
+            If `path` is no such OME-Zarr, has another size than the stack, has something of that
+            name, or cannot be written. It is then as it was.
+        ParameterError
+            If `name` cannot be the name of a folder.
+        """
+        from napari_gmff.export.appending import place_in
+
+        return place_in(path, name=name, series=series, overwrite=overwrite).append(self)
+
+    def save_previews(
+        self,
+        path: str | Path,
+        *,
+        format: Literal["png", "jpeg"] = "png",
+        longest_px: int = 2048,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write pictures of fused image, focus index and depth.
+
+        Below each is a footer with a scale bar and, for index and depth, what the colours mean. Of
+        several time points the first is shown. Files name their scale and the record of the run.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where the result is, or would be: beside ``moth.ome.zarr`` lies ``moth.fused.png``.
+        format : {"png", "jpeg"}
+            Of the files.
+        longest_px : int
+            Longest side of the pictures without footer, from 64 to 16384.
+        overwrite : bool
+            Replace files of these names.
+
+        Returns
+        -------
+        list of Path
+            The files written.
+
+        Raises
+        ------
+        OutputError
+            If a file exists (without `overwrite`) or cannot be written.
+        ParameterError
+            If there is no such format or size.
+        """
+        from napari_gmff.export.previews import write_previews
+
+        return write_previews(self, path, format=format, longest_px=longest_px, overwrite=overwrite)
 
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
@@ -289,7 +379,7 @@ class FusionResult:
 
 
 def open_result(path: str | Path) -> FusionResult:
-    """Open a saved OME-Zarr result, lazily.
+    """Open a saved OME-Zarr result, 0.4 or 0.5, lazily.
 
     Parameters
     ----------
@@ -310,6 +400,8 @@ def open_result(path: str | Path) -> FusionResult:
 
     root = Path(path)
     values = read_saved_attributes(root)
+    if "result" in values:
+        raise SourceError(f"{root}: is the label image of a result, which is {values['result']}")
     try:
         specs = [ImageSpec.from_json(image) for image in values["images"]]
         return FusionResult(

@@ -60,6 +60,7 @@ FLAGS = {
     "projections": ("", True),
     "region": ("1:50,2:60", [[1, 50], [2, 60]]),
     "series": ("0", 0),
+    "shard_px": ("1024", 1024),
     "slice_order": ("unordered", "unordered"),
     "threads": ("1", 1),
     "time": ("1", [1, 2]),
@@ -339,3 +340,40 @@ def test_corrections_that_do_not_fit_leave_no_output(
     expected = {"missing": "by-hand.npz", "stack": "made for the stack", "region": "0:50,0:60"}
     assert expected[wrong] in told
     assert not (tmp_path / "out").exists()
+
+
+def test_each_format_holds_the_same_pixels_and_record(source: Path, tmp_path: Path) -> None:
+    flags = ["--time", "0", "--engine", "laplacian-energy"]
+    new = run(source, tmp_path / "new", *flags)
+    old = run(source, tmp_path / "old", *flags, "--format", "ome-zarr-0.4")
+    assert (tmp_path / "old" / "fused" / "0" / ".zarray").is_file()
+    assert {**new, "date": None} == {**old, "date": None}
+    with open_result(tmp_path / "new") as one, open_result(tmp_path / "old") as other:
+        images = [{name: r.image(name).compute() for name in r.images} for r in (one, other)]
+        assert one.geometry == other.geometry
+    assert_same_images(*images)
+
+
+def test_shards_for_a_format_without_them_stop_before_the_run(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--format", "ome-zarr-0.4", "--shard-px", "1024"]
+    assert main(["fuse", str(source), "-o", str(tmp_path / "out"), *flags]) == 2
+    assert "only OME-Zarr 0.5 has shards" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format", ["ome-zarr", "ome-tiff"])
+def test_previews_come_beside_the_output(
+    source: Path, tmp_path: Path, format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "fused.ome.zarr"
+    flags = ["--engine", "laplacian-energy", "--preview", "jpeg", "--format", format, "--json"]
+    assert main(["fuse", str(source), "-o", str(out), *flags]) == 0
+    expected = [f"fused.{name}.jpg" for name in ("fused", "focus_index", "depth")]
+    summary = json.loads(capsys.readouterr().out)
+    assert [Path(path).name for path in summary["previews"]] == expected
+    assert all((tmp_path / name).is_file() for name in expected)
+    assert main(["fuse", str(source), "-o", str(tmp_path / "fused.zarr"), *flags]) == 2
+    assert "fused.fused.jpg: already exists" in capsys.readouterr().err
+    assert not (tmp_path / "fused.zarr").exists()

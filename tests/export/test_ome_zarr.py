@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import yaozarrs
 import zarr
+from yaozarrs import v04
 
 from napari_gmff.export.ome_zarr import finish_ome_zarr
 from napari_gmff.export.working import create_working_store
+from napari_gmff.provenance import read_provenance
+from napari_gmff.reading.ome_zarr_metadata import multiscale_of
 from napari_gmff.reading.stack import Channel
 from napari_gmff.results import Geometry
 from tests.export.conftest import KNOWN, MakeResult, image_specs, record
@@ -54,6 +57,60 @@ def test_a_saved_result_is_valid_ome_zarr_0_5(
     assert attributes(out / "OME")["ome"]["series"] == names
     for name in names:
         yaozarrs.validate_zarr_store(str(out / name))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"times": 3, "channels": COLORS},
+        {"shape_yx": (700, 300), "dtype": "float32"},
+        {"geometry": Geometry()},
+    ],
+    ids=["tcyx", "pyramid", "no size"],
+)
+def test_a_result_saved_for_older_programs_is_valid_ome_zarr_0_4(
+    make_result: MakeResult, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    out = tmp_path / "result.ome.zarr"
+    with make_result(**options) as result:
+        result.save(out, format="ome-zarr-0.4")
+        # The root of a series says no version in 0.4, so that it is checked against its model.
+        v04.Bf2Raw.model_validate(json.loads((out / ".zattrs").read_text()))
+        assert not list(out.rglob("zarr.json"))
+        for name in result.images:
+            group = yaozarrs.validate_zarr_store(str(out / name))
+            assert group.ome_version() == "0.4"
+            stored = json.loads((out / name / "0" / ".zarray").read_text())
+            assert stored["dimension_separator"] == "/"
+            assert stored["zarr_format"] == 2
+            facts = json.loads((out / name / ".zattrs").read_text())
+            assert facts["multiscales"][0]["version"] == "0.4"
+            assert facts["omero"]["channels"]
+        assert read_provenance(out) == result.provenance
+    series = v04.Series.model_validate(json.loads((out / "OME" / ".zattrs").read_text()))
+    assert series.series == ["fused", "focus_index", "depth", "confidence"]
+
+
+def test_both_versions_say_the_same_of_an_image(make_result: MakeResult, tmp_path: Path) -> None:
+    result = make_result((300, 600), channels=COLORS)
+    result.save(tmp_path / "new")
+    result.save(tmp_path / "old", format="ome-zarr-0.4")
+    for name in result.images:
+        new = attributes(tmp_path / "new" / name)["ome"]
+        old = json.loads((tmp_path / "old" / name / ".zattrs").read_text())
+        assert old["multiscales"] == [{**new["multiscales"][0], "version": "0.4"}]
+        assert old["omero"] == {**new["omero"], "version": "0.4"}
+
+
+def test_our_own_reading_finds_sizes_and_places_in_0_4(
+    make_result: MakeResult, tmp_path: Path
+) -> None:
+    make_result((300, 280)).save(tmp_path / "out", format="ome-zarr-0.4")
+    depth = zarr.open_group(str(tmp_path / "out"), mode="r")["depth"]
+    image = multiscale_of("depth", depth)
+    assert (image.version, image.paths) == ("0.4", ("0", "1"))
+    assert image.axes == (("y", "micrometer"), ("x", "micrometer"))
+    assert (image.scale, image.translation) == ((0.5, 0.25), (10.0, 20.0))
 
 
 def test_known_sizes_have_units_and_levels_lie_at_the_middle_of_their_pixels(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_gmff.errors import OutputError, ParameterError
+from napari_gmff.params import FORMATS
 from napari_gmff.results import open_result
 from tests.export.conftest import MakeResult, largest_file
 
@@ -15,7 +16,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("format", ["ome-zarr", "ome-tiff"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_saving_twice_needs_overwrite(make_result: MakeResult, tmp_path: Path, format: str) -> None:
     out = tmp_path / "out"
     result = make_result()
@@ -34,7 +35,7 @@ def test_one_format_may_replace_the_other(make_result: MakeResult, tmp_path: Pat
     assert "provenance.json" not in names(tmp_path / "out")
 
 
-@pytest.mark.parametrize("format", ["ome-zarr", "ome-tiff"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_disk_that_takes_no_more_bytes_leaves_nothing_and_names_the_output(
     make_result: MakeResult, tmp_path: Path, format: str
 ) -> None:
@@ -98,7 +99,7 @@ def test_an_unknown_format_and_threshold_are_refused(
     make_result: MakeResult, tmp_path: Path
 ) -> None:
     result = make_result()
-    with pytest.raises(ParameterError, match="ome-zarr or ome-tiff, got 'png'"):
+    with pytest.raises(ParameterError, match=r"one of ome-zarr, .*, got 'png'"):
         result.save(tmp_path / "out", format="png")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="from 0 to 1, got 7"):
         result.save(tmp_path / "out", depth_min_confidence=7)
@@ -126,3 +127,33 @@ def test_saving_none_of_the_images_is_refused(make_result: MakeResult, tmp_path:
         with pytest.raises(ParameterError, match=r"images: some of fused, .*got \['height'\]"):
             result.save(tmp_path / "out", images=["height"])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_result_goes_from_one_version_of_ome_zarr_to_the_other_and_back(
+    make_result: MakeResult, tmp_path: Path
+) -> None:
+    with make_result((700, 300)) as result:
+        result.save(tmp_path / "first", shard_px=512)
+        expected = {name: result.image(name).compute() for name in result.images}
+    for source, target, format in (("first", "old", "ome-zarr-0.4"), ("old", "new", "ome-zarr")):
+        with open_result(tmp_path / source) as saved:
+            saved.save(tmp_path / target, format=format)
+    with open_result(tmp_path / "first") as first, open_result(tmp_path / "new") as new:
+        assert new.images == first.images
+        assert new.geometry == first.geometry
+        assert new.provenance == first.provenance
+        for name, values in expected.items():
+            np.testing.assert_array_equal(new.image(name).compute(), values, strict=True)
+            coarse = [saved.image(name, 1).compute() for saved in (first, new)]
+            np.testing.assert_array_equal(coarse[0], coarse[1], strict=True)
+
+
+@pytest.mark.parametrize("format", ["ome-zarr-0.4", "ome-tiff"])
+def test_shards_are_refused_where_a_format_has_none(
+    make_result: MakeResult, tmp_path: Path, format: Any
+) -> None:
+    with pytest.raises(ParameterError, match=f"only OME-Zarr 0.5 has shards, got 512 for {format}"):
+        make_result().save(tmp_path / "out", format=format, shard_px=512)
+    with pytest.raises(ParameterError, match=r"shard_px: .*multiple of 512"):
+        make_result(name="other").save(tmp_path / "out", shard_px=700)
+    assert names(tmp_path) == ["hidden"]

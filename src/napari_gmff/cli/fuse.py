@@ -12,12 +12,13 @@ from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.positions import fuse_positions, positions_to_fuse
 from napari_gmff.cli.printing import print_json
 from napari_gmff.cli.progress import progress_bar
-from napari_gmff.params import ReadParams
+from napari_gmff.params import DEFAULT_NAME, FORMATS, ReadParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_gmff.corrections import Corrections
+    from napari_gmff.export.appending import AppendPlace
     from napari_gmff.params import RunParams
     from napari_gmff.pipeline import Progress
     from napari_gmff.reading.stack import FocusStack
@@ -39,14 +40,35 @@ def add_fuse_parser(subparsers: Any) -> None:
         metavar="SOURCE",
         help="TIFF, OME-Zarr, folder of images, pattern, or several image files in slice order",
     )
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("-o", "--output", type=Path, metavar="OUT", help="folder to write")
+    place.add_argument(
+        "--into",
+        type=Path,
+        metavar="ZARR",
+        help="append to this OME-Zarr, such as SOURCE itself: the images as its group gmff/NAME, "
+        "the focus index also as its label image; nothing that is there changes",
+    )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder to write"
+        "--name", default=DEFAULT_NAME, help=f"name of the result within ZARR [{DEFAULT_NAME}]"
     )
     parser.add_argument(
         "--format",
-        choices=("ome-zarr", "ome-tiff"),
-        default="ome-zarr",
-        help="OME-Zarr 0.5, or a folder of pyramidal OME-TIFF files [ome-zarr]",
+        choices=FORMATS,
+        help="OME-Zarr 0.5, OME-Zarr 0.4, a folder of pyramidal OME-TIFF files, or a folder of "
+        "TIFF files that ImageJ opens without plugins [ome-zarr]",
+    )
+    parser.add_argument(
+        "--preview",
+        choices=("png", "jpeg"),
+        help="also write pictures of fused image, focus index and depth, beside the output",
+    )
+    parser.add_argument(
+        "--preview-px",
+        type=int,
+        default=2048,
+        metavar="PX",
+        help="longest side of these pictures [2048]",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier result of this program"
@@ -80,13 +102,21 @@ def _fuse_one(args: argparse.Namespace, params: RunParams, sources: Any) -> dict
     """Fuse a stack into ``args.output``; return the summary of the run."""
     from napari_gmff.corrections import load_corrections
     from napari_gmff.export.atomic import check_not_source, check_output
+    from napari_gmff.export.previews import check_previews
+    from napari_gmff.export.saving import check_format
     from napari_gmff.reading.open import read_stack
     from napari_gmff.reading.positions import Position
 
+    check_format(args.format or "ome-zarr", params.shard_px)
     # Before anything is read: a long run must not end at a name that was taken all along.
-    check_output(args.output, args.overwrite)
-    check_not_source(args.output, [source for source in args.source if "://" not in source])
-    _warn_of_leftovers(args.output)
+    place = None if args.into is None else _place(args, params)
+    if place is None:
+        check_output(args.output, args.overwrite)
+        check_not_source(args.output, [source for source in args.source if "://" not in source])
+        args.format = args.format or "ome-zarr"
+        _warn_of_leftovers(args.output)
+    if args.preview is not None:
+        check_previews(_preview_base(args), args.preview, args.preview_px, args.overwrite)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     fields = set(ReadParams.model_fields)
     if isinstance(sources, Position):
@@ -94,14 +124,17 @@ def _fuse_one(args: argparse.Namespace, params: RunParams, sources: Any) -> dict
     read_options = params.model_dump(include=fields, exclude_unset=True)
     started = time.perf_counter()
     with read_stack(sources, **read_options) as stack:
+        if place is not None:
+            place.check_stack(stack.axes, stack.data.shape)
         with progress_bar(hidden=args.quiet or args.json) as show:
-            if corrections is None:
+            if corrections is None and place is None:
                 result = _fused(args, stack, params, show)
             else:
-                result = _fused_and_corrected(args, stack, params, show, corrections)
+                result = _fused_then_written(args, stack, params, show, corrections, place)
         with result:
+            previews = [] if args.preview is None else _write_previews(args, result)
             seconds = time.perf_counter() - started
-            return _report(args, stack, result, seconds)
+            return _report(args, stack, result, seconds, previews)
 
 
 def _fused(
@@ -119,18 +152,60 @@ def _fused(
     )
 
 
-def _fused_and_corrected(
+def _place(args: argparse.Namespace, params: RunParams) -> AppendPlace:
+    """Find where in an OME-Zarr the result goes; from here on, that is the output."""
+    from napari_gmff.errors import ParameterError
+    from napari_gmff.export.appending import consolidated_in, place_in
+
+    if args.format is not None:
+        raise ParameterError("--format: what is appended with --into has the format of its ZARR")
+    place = place_in(args.into, name=args.name, series=params.series, overwrite=args.overwrite)
+    args.output, args.format = place.result_folder, f"ome-zarr-{place.version}"
+    for path in (place.result_folder, place.label_folder):
+        if path.parent.is_dir():
+            _warn_of_leftovers(path)
+    again = consolidated_in(place)
+    if again is not None:
+        print(
+            f"napari-gmff: warning: {again}: repeats the metadata of all groups, and is left as "
+            "it is; programs that rely on it will not see the result until it is made anew",
+            file=sys.stderr,
+        )
+    return place
+
+
+def _fused_then_written(
     args: argparse.Namespace,
     stack: FocusStack,
     params: RunParams,
     show: OnProgress,
-    corrections: Corrections,
+    corrections: Corrections | None,
+    place: AppendPlace | None,
 ) -> FusionResult:
     """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
     from napari_gmff.corrected_result import apply_corrections
+    from napari_gmff.pipeline import fuse
+    from napari_gmff.results import open_result
+
+    if corrections is not None:
+        _check_corrections(corrections, stack, params)
+    with fuse(stack, params=params, on_progress=show) as fused:
+        result = fused if corrections is None else apply_corrections(fused, stack, corrections)
+        try:
+            if place is not None:
+                place.append(result)
+                result.close()
+                return open_result(place.result_folder)
+            result.save(args.output, format=args.format, overwrite=args.overwrite)
+        except BaseException:
+            result.close()
+            raise
+    return result
+
+
+def _check_corrections(corrections: Corrections, stack: FocusStack, params: RunParams) -> None:
     from napari_gmff.engines.registry import is_blend
     from napari_gmff.errors import ParameterError
-    from napari_gmff.pipeline import fuse
 
     corrections.check_stack(stack)
     if is_blend(params.engine):
@@ -138,14 +213,23 @@ def _fused_and_corrected(
             f"corrections: engine {params.engine} computes pixels and chooses no slices, so there "
             "is nothing to correct"
         )
-    with fuse(stack, params=params, on_progress=show) as result:
-        corrected = apply_corrections(result, stack, corrections)
-        try:
-            corrected.save(args.output, format=args.format, overwrite=args.overwrite)
-        except BaseException:
-            corrected.close()
-            raise
-    return corrected
+
+
+def _preview_base(args: argparse.Namespace) -> Path:
+    """Name previews after the output; beside an OME-Zarr that was appended to, never in it."""
+    if args.into is None:
+        return Path(args.output)
+    stem = args.into.name.removesuffix(".zarr").removesuffix(".ome")
+    return Path(args.into).with_name(f"{stem}.{args.name}")
+
+
+def _write_previews(args: argparse.Namespace, result: FusionResult) -> list[Path]:
+    return result.save_previews(
+        _preview_base(args),
+        format=args.preview,
+        longest_px=args.preview_px,
+        overwrite=args.overwrite,
+    )
 
 
 def _warn_of_leftovers(out: Path) -> None:
@@ -161,7 +245,11 @@ def _warn_of_leftovers(out: Path) -> None:
 
 
 def _report(
-    args: argparse.Namespace, stack: FocusStack, result: FusionResult, seconds: float
+    args: argparse.Namespace,
+    stack: FocusStack,
+    result: FusionResult,
+    seconds: float,
+    previews: list[Path],
 ) -> dict[str, Any]:
     """Print what happened, unless it is wanted as JSON; return it."""
     provenance = result.provenance
@@ -179,12 +267,15 @@ def _report(
             n_pixels = provenance["corrections"]["n_pixels"]
             print(f"{args.corrections}: {n_pixels} pixels corrected")
         print(f"{args.output}: {', '.join(result.images)}; {_of_pixels_or_depth(result)}")
+        for path in previews:
+            print(f"{path}: preview")
     return {
         "output": str(args.output),
         "format": args.format,
         "images": {name: list(spec.shape) for name, spec in result.images.items()},
         "pixels_copied": result.pixels_copied,
         "depth_unit": result.depth_unit if "depth" in result.images else None,
+        "previews": [str(path) for path in previews],
         "seconds": round(seconds, 3),
         "provenance": provenance,
     }

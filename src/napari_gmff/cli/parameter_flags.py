@@ -20,6 +20,7 @@ _METAVARS = {
     "halo_px": "PX",
     "input_range": "auto|dtype|LO:HI",
     "input_sigma_px": "auto|PX",
+    "shard_px": "auto|PX",
     "region": "Y0:Y1,X0:X1",
     "slice_order": "auto|ordered|unordered",
     "time": "T|A:B",

@@ -80,6 +80,11 @@ def fuse_positions(
     """
     from napari_gmff.reading.positions import folder_names
 
+    if args.into is not None:
+        raise ParameterError(
+            f"into: takes the result of one stack, and {args.source[0]} holds {len(positions)}; "
+            "name it with --position"
+        )
     if args.corrections is not None:
         raise ParameterError(
             f"corrections: belong to one stack, and {args.source[0]} holds {len(positions)}; "

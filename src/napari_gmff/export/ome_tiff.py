@@ -152,7 +152,7 @@ def _metadata(
     metadata: dict[str, Any] = {
         "axes": axes,
         "Name": _printable(spec.title),
-        "Description": _printable(_description(spec, provenance)),
+        "Description": _printable(description_of(spec, provenance)),
         "Creator": f"{provenance.get('program', '')} {provenance.get('version', '')}".strip(),
         "Channel": _channels(spec, as_rgb),
         "MapAnnotation": {
@@ -207,10 +207,15 @@ def _ome_color(rrggbb: str) -> int:
     return rgba - 2**32 if rgba >= 2**31 else rgba
 
 
-def _description(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
+def description_of(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
+    """Say in a sentence or two what the pixels of an image are."""
+    copied = (
+        "Fused intensities, each copied from the slice that focus_index names; "
+        "neighbouring pixels may come from different slices"
+    )
+    blended = "Fused intensities, computed from several slices; no pixel is a measured one"
     meanings = {
-        "intensity": "Fused intensities, each copied from the slice that focus_index names; "
-        "neighbouring pixels may come from different slices",
+        "intensity": copied if provenance.get("pixels_copied", True) else blended,
         "index": "Number of the slice each pixel was taken from, from 0",
         "depth": f"Position of best focus in {spec.unit or 'slice numbers'}",
         "confidence": "Trust in the choice of slice, from 0 to 1",
@@ -225,6 +230,9 @@ def _description(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
         )
     else:
         text = meanings[spec.kind]
+    corrected = provenance.get("corrections", {}).get("n_pixels")
+    if corrected and spec.kind != "confidence":
+        text += f". The slice of {corrected} pixels was chosen by hand"
     least = provenance.get("parameters", {}).get("depth_min_confidence")
     note = no_data_note(spec, least)
     return f"{text}. {note}." if note else f"{text}."

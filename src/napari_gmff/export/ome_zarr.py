@@ -1,30 +1,35 @@
-"""Finish a working store as OME-Zarr 0.5: depth marks, pyramid levels and metadata."""
+"""Finish a working store as OME-Zarr: depth marks, shards, pyramid levels and metadata."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_gmff.export.atomic import translate_os_errors
-from napari_gmff.export.pyramid import build_pyramid, chunk_regions, is_averaged
+from napari_gmff.export.display import channel_color, channel_label, display_limits, sample_of
+from napari_gmff.export.pyramid import build_pyramid, is_averaged
 from napari_gmff.export.working import level_array, store_root
+from napari_gmff.export.zarr_arrays import (
+    OmeVersion,
+    ZarrLayout,
+    chosen_shard_px,
+    fill,
+    unit_regions,
+    version_of,
+)
 from napari_gmff.provenance import ATTRIBUTE
 
 if TYPE_CHECKING:
     import zarr
-    from numpy.typing import NDArray
 
     from napari_gmff.export.layout import Geometry, ImageSpec
 
-OME_VERSION = "0.5"
-
-_RGB_COLORS = {"red": "FF0000", "green": "00FF00", "blue": "0000FF", "alpha": "FFFFFF"}
-# Distinct on black for most colour vision, for channels whose source names no colour.
-_COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF8000", "FFFFFF")
-_DISPLAY_PERCENTILES = (0.1, 99.9)
+_AGAIN = "again"
+"""Name of full resolution while it is written another time."""
 
 
 def finish_ome_zarr(
@@ -34,13 +39,15 @@ def finish_ome_zarr(
     provenance: Mapping[str, Any],
     *,
     depth_min_confidence: float | None = None,
+    shard_px: Literal["auto"] | int | None = None,
 ) -> None:
-    """Turn a filled working store into a complete OME-Zarr 0.5 result.
+    """Turn a filled working store into a complete OME-Zarr result.
 
     Parameters
     ----------
     root : path or zarr.Group
-        Store made by `create_working_store`, with every block written.
+        Store with the full resolution of every image, ``<name>/0``, as `create_working_store`
+        makes it. A group of Zarr v3 becomes OME-Zarr 0.5, one of v2 becomes 0.4.
     specs : iterable of ImageSpec
         Its images; their order becomes the order of the series.
     geometry : Geometry
@@ -50,37 +57,66 @@ def finish_ome_zarr(
     depth_min_confidence : float, optional
         Depth becomes NaN where confidence, from 0 to 1, is lower. Left out: the value of that
         name among the record's parameters.
+    shard_px : "auto" or int, optional
+        Side of the shards, 0 for none. Left out: the value of that name among the record's
+        parameters, or "auto".
 
     Raises
     ------
+    ParameterError
+        If shards are asked for in OME-Zarr 0.4.
     OutputError
         If the disk is full or the store cannot be written.
     """
     import zarr
 
     specs = list(specs)
+    parameters = provenance.get("parameters", {})
     if depth_min_confidence is None:
-        depth_min_confidence = provenance.get("parameters", {}).get("depth_min_confidence")
+        depth_min_confidence = parameters.get("depth_min_confidence")
+    if shard_px is None:
+        shard_px = parameters.get("shard_px", "auto")
     folder = store_root(root) if isinstance(root, zarr.Group) else Path(root)
     with translate_os_errors(folder):
         group = root if isinstance(root, zarr.Group) else zarr.open_group(str(root), mode="r+")
+        version = version_of(group)
+        layout = ZarrLayout(version, chosen_shard_px(shard_px, version, specs))
         if depth_min_confidence is not None:
             _mark_no_data(group, specs, depth_min_confidence)
         for spec in specs:
-            levels = build_pyramid(group, spec)
-            attributes = _image_attributes(group, spec, geometry, levels, depth_min_confidence)
+            _bring_into_layout(group, spec, layout)
+            levels = build_pyramid(group, spec, layout)
+            facts = image_attributes(group, spec, geometry, levels)
+            note = no_data_note(spec, depth_min_confidence)
+            ours = {"kind": spec.kind, "unit": spec.unit, "no_data": note}
+            attributes = {**in_ome(facts, version), ATTRIBUTE: ours}
             group.require_group(spec.name).attrs.update(attributes)
-        series = {"version": OME_VERSION, "series": [spec.name for spec in specs]}
-        group.require_group("OME").attrs["ome"] = series
-        ours: Any = {
+        series = {"series": [spec.name for spec in specs]}
+        group.require_group("OME").attrs.update(in_ome(series, version))
+        whole: Any = {
             "provenance": dict(provenance),
             "images": [spec.to_json() for spec in specs],
             "geometry": geometry.to_json(),
         }
         # Last of all, since these attributes are what makes the folder a result.
-        group.attrs.update(
-            {"ome": {"version": OME_VERSION, "bioformats2raw.layout": 3}, ATTRIBUTE: ours}
-        )
+        group.attrs.update({**in_ome({"bioformats2raw.layout": 3}, version), ATTRIBUTE: whole})
+
+
+def in_ome(facts: Mapping[str, Any], version: OmeVersion) -> dict[str, Any]:
+    """Return facts of OME as attributes of a group: 0.5 keeps them under a key of their own."""
+    return {"ome": {"version": version, **facts}} if version == "0.5" else dict(facts)
+
+
+def _bring_into_layout(group: zarr.Group, spec: ImageSpec, layout: ZarrLayout) -> None:
+    """Write full resolution again, where windows were written that are no whole shards."""
+    array = level_array(group, spec.name)
+    if layout.is_that_of(array):
+        return
+    folder = store_root(group) / spec.name
+    again = layout.create(group, f"{spec.name}/{_AGAIN}", spec, spec.shape_yx)
+    fill(again, lambda region: np.asarray(array[region]))
+    shutil.rmtree(folder / "0")
+    (folder / _AGAIN).rename(folder / "0")
 
 
 def no_data_note(spec: ImageSpec, depth_min_confidence: float | None) -> str | None:
@@ -98,7 +134,7 @@ def _mark_no_data(group: zarr.Group, specs: list[ImageSpec], least: float) -> No
         if spec.kind != "depth":
             continue
         depth = level_array(group, spec.name)
-        for region in chunk_regions(depth):
+        for region in unit_regions(depth):
             block = np.array(depth[region])
             unsure = np.asarray(confidence[region]) < least
             # The engine's doubt says nothing about a slice that a person chose.
@@ -108,14 +144,40 @@ def _mark_no_data(group: zarr.Group, specs: list[ImageSpec], least: float) -> No
             depth[region] = block
 
 
-def _image_attributes(
-    group: zarr.Group,
-    spec: ImageSpec,
-    geometry: Geometry,
-    levels: int,
-    depth_min_confidence: float | None,
+def image_attributes(
+    group: zarr.Group, spec: ImageSpec, geometry: Geometry, levels: int
 ) -> dict[str, Any]:
-    multiscale = {
+    """Return what OME says of an image: axes, place of each level, and how channels are shown.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Store with all levels of the image.
+    spec : ImageSpec
+        The image.
+    geometry : Geometry
+        Of the result.
+    levels : int
+        Number of levels.
+
+    Returns
+    -------
+    dict
+        ``multiscales`` and ``omero``, to be stored as `in_ome` says.
+    """
+    version = version_of(group)
+    own_version = {} if version == "0.5" else {"version": version}
+    coarsest = level_array(group, spec.name, levels - 1)
+    omero = {"channels": _omero_channels(spec, coarsest), **own_version}
+    return {
+        "multiscales": [{**multiscale_of(spec, geometry, levels), **own_version}],
+        "omero": omero,
+    }
+
+
+def multiscale_of(spec: ImageSpec, geometry: Geometry, levels: int) -> dict[str, Any]:
+    """Return the entry of ``multiscales`` of an image; see `image_attributes`."""
+    return {
         "name": spec.title,
         "axes": _axes(spec, geometry),
         "datasets": [
@@ -123,20 +185,6 @@ def _image_attributes(
             for level in range(levels)
         ],
         "type": "mean" if is_averaged(spec) else "nearest",
-    }
-    ours = {
-        "kind": spec.kind,
-        "unit": spec.unit,
-        "no_data": no_data_note(spec, depth_min_confidence),
-    }
-    coarsest = level_array(group, spec.name, levels - 1)
-    return {
-        "ome": {
-            "version": OME_VERSION,
-            "multiscales": [multiscale],
-            "omero": {"channels": _omero_channels(spec, coarsest)},
-        },
-        ATTRIBUTE: ours,
     }
 
 
@@ -177,49 +225,17 @@ def _placement(spec: ImageSpec, geometry: Geometry, level: int) -> list[dict[str
 def _omero_channels(spec: ImageSpec, coarsest: zarr.Array[Any]) -> list[dict[str, Any]]:
     channels = []
     for number, channel in enumerate(spec.channels):
-        values = _sample(spec, coarsest, number)
-        label = f"{channel.name} ({spec.unit})" if spec.unit else channel.name
+        low, high = display_limits(spec, sample_of(spec, coarsest, number))
+        limits = (low, high)
+        if spec.dtype.kind in "iu":
+            limits = (float(np.iinfo(spec.dtype).min), float(np.iinfo(spec.dtype).max))
+        window = {"min": min(limits[0], low), "max": max(limits[1], high)}
         channels.append(
             {
-                "label": label,
-                "color": channel.color or _default_color(spec, number),
+                "label": channel_label(spec, number),
+                "color": channel_color(spec, number),
                 "active": channel.name != "alpha",
-                "window": _display_window(spec, values),
+                "window": {"start": low, "end": high, **window},
             }
         )
     return channels
-
-
-def _sample(spec: ImageSpec, coarsest: zarr.Array[Any], channel: int) -> NDArray[np.float64]:
-    """Return finite values of one channel from the first, middle and last time point."""
-    times = sorted({0, spec.n_times // 2, spec.n_times - 1})
-    blocks = []
-    for t in times:
-        leading = (t,) if "t" in spec.axes else ()
-        leading = (*leading, channel) if "c" in spec.axes else leading
-        blocks.append(np.asarray(coarsest[leading] if leading else coarsest[:]).ravel())
-    values = np.concatenate(blocks).astype(np.float64)
-    return values[np.isfinite(values)]
-
-
-def _default_color(spec: ImageSpec, number: int) -> str:
-    name = spec.channels[number].name
-    if spec.n_channels == 1:
-        return "FFFFFF"
-    return _RGB_COLORS.get(name, _COLORS[number % len(_COLORS)])
-
-
-def _display_window(spec: ImageSpec, values: NDArray[np.float64]) -> dict[str, float]:
-    if spec.kind in ("confidence", "mask"):
-        low, high = 0.0, 1.0
-    elif values.size == 0:
-        low, high = 0.0, 1.0
-    elif spec.kind == "intensity":
-        low, high = (float(edge) for edge in np.percentile(values, _DISPLAY_PERCENTILES))
-    else:
-        low, high = float(values.min()), float(values.max())
-    high = high if high > low else low + 1.0
-    limits = (low, high)
-    if spec.dtype.kind in "iu":
-        limits = (float(np.iinfo(spec.dtype).min), float(np.iinfo(spec.dtype).max))
-    return {"start": low, "end": high, "min": min(limits[0], low), "max": max(limits[1], high)}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gmff.export.working import create_level, level_array
+from napari_gmff.export.working import level_array
+from napari_gmff.export.zarr_arrays import Region, ZarrLayout, fill, version_of
 
 if TYPE_CHECKING:
     import zarr
@@ -20,13 +21,14 @@ SMALLEST_PX = 256
 """A pyramid ends with the first level whose sides are both at most this long."""
 
 
-def level_shapes(shape_yx: tuple[int, int]) -> list[tuple[int, int]]:
+def level_shapes(shape_yx: tuple[int, int], n_levels: int | None = None) -> list[tuple[int, int]]:
     """Return height and width in pixels of every level, finest first.
 
     Each level halves both sides and rounds up, so that the last row and column are never lost.
+    There are as many as `SMALLEST_PX` asks for, or `n_levels`.
     """
     shapes = [shape_yx]
-    while max(shapes[-1]) > SMALLEST_PX:
+    while max(shapes[-1]) > SMALLEST_PX if n_levels is None else len(shapes) < n_levels:
         shapes.append(((shapes[-1][0] + 1) // 2, (shapes[-1][1] + 1) // 2))
     return shapes
 
@@ -36,7 +38,12 @@ def is_averaged(spec: ImageSpec) -> bool:
     return spec.kind not in ("index", "mask")
 
 
-def build_pyramid(group: zarr.Group, spec: ImageSpec) -> int:
+def build_pyramid(
+    group: zarr.Group,
+    spec: ImageSpec,
+    layout: ZarrLayout | None = None,
+    n_levels: int | None = None,
+) -> int:
     """Make all coarser levels of one image from its full resolution.
 
     Parameters
@@ -46,35 +53,33 @@ def build_pyramid(group: zarr.Group, spec: ImageSpec) -> int:
     spec : ImageSpec
         Intensity, depth and confidence are averaged over 2 × 2 pixels without NaN and rounded
         to the source's dtype; of slice numbers and masks the upper left pixel is taken.
+    layout : ZarrLayout, optional
+        How the levels are stored; one file for each chunk where left out.
+    n_levels : int, optional
+        Number of levels; as many as `level_shapes` says where left out.
 
     Returns
     -------
     int
         Number of levels, full resolution included.
     """
-    shapes = level_shapes(spec.shape_yx)
+    layout = layout or ZarrLayout(version_of(group))
+    shapes = level_shapes(spec.shape_yx, n_levels)
     reduce = halved_by_mean if is_averaged(spec) else halved_by_choice
     for level, shape_yx in enumerate(shapes[1:], start=1):
         fine = level_array(group, spec.name, level - 1)
-        coarse = create_level(group, spec, level, shape_yx)
-        for region in chunk_regions(coarse):
-            *leading, rows, columns = region
-            doubled = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
-            block = np.asarray(fine[(*leading, *doubled)])
-            coarse[region] = reduce(block)
+        coarse = layout.create(group, f"{spec.name}/{level}", spec, shape_yx)
+        fill(coarse, partial(_halved, fine, reduce))
     return len(shapes)
 
 
-def chunk_regions(array: zarr.Array[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the index of every chunk: numbers for T and C, then slices of rows and columns."""
-    sizes, steps = array.shape[-2:], array.chunks[-2:]
-    spans = [
-        [slice(start, min(start + step, size)) for start in range(0, size, step)]
-        for size, step in zip(sizes, steps, strict=True)
-    ]
-    for leading in np.ndindex(*array.shape[:-2]):
-        for rows, columns in product(*spans):
-            yield (*leading, rows, columns)
+def _halved(
+    fine: zarr.Array[Any], reduce: Callable[[NDArray[Any]], NDArray[Any]], region: Region
+) -> NDArray[Any]:
+    """Return a region of the coarser level, made from the finer one."""
+    *leading, rows, columns = region
+    doubled = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
+    return reduce(np.asarray(fine[(*leading, *doubled)]))
 
 
 def halved_by_mean(block: NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Save a result under a name of the user's, in either format."""
+"""Save a result under a name of the user's, in any format."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from napari_gmff.errors import ParameterError
 from napari_gmff.export.atomic import check_not_source, staging, translate_os_errors
 from napari_gmff.export.ome_zarr import finish_ome_zarr
+from napari_gmff.export.working import store_root
+from napari_gmff.export.zarr_arrays import OmeVersion, ZarrLayout, chosen_shard_px, fill
+from napari_gmff.params import FORMATS, FuseParams, validated
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import zarr
+
+    from napari_gmff.export.layout import ImageSpec
     from napari_gmff.results import FusionResult
 
 
@@ -25,21 +33,38 @@ def save_result(
     overwrite: bool,
     depth_min_confidence: float | None = None,
     images: Collection[str] | None = None,
+    shard_px: Literal["auto"] | int | None = None,
 ) -> Path:
     """Write a result; see `FusionResult.save`."""
-    if format not in ("ome-zarr", "ome-tiff"):
-        raise ParameterError(f"format: must be ome-zarr or ome-tiff, got {format!r}")
+    check_format(format, "auto" if shard_px is None else shard_px)
     check_not_source(out, [result.store_path])
+    if shard_px is not None:
+        result = _with_parameter(result, "shard_px", shard_px)
     if images is not None:
         result = _with_images(result, images)
     if depth_min_confidence is not None:
         result = _with_least_confidence(result, depth_min_confidence)
     with staging(out, overwrite) as partial:
-        if format == "ome-zarr":
-            _write_zarr(result, partial)
+        if format in ("ome-tiff", "imagej"):
+            _write_files(result, partial, format)
         else:
-            _write_tiff(result, partial)
+            write_zarr(result, partial, layout_of(result, "0.5" if format == "ome-zarr" else "0.4"))
     return out
+
+
+def check_format(format: str, shard_px: Literal["auto"] | int = "auto") -> None:
+    """Check that there is a format, and that it can have the shards that are asked for.
+
+    Raises
+    ------
+    ParameterError
+        If not.
+    """
+    if format not in FORMATS:
+        raise ParameterError(f"format: must be one of {', '.join(FORMATS)}, got {format!r}")
+    wanted = validated(FuseParams, {"shard_px": shard_px}).shard_px
+    if format != "ome-zarr" and wanted not in ("auto", 0):
+        raise ParameterError(f"shard_px: only OME-Zarr 0.5 has shards, got {wanted} for {format}")
 
 
 def _with_images(result: FusionResult, names: Collection[str]) -> FusionResult:
@@ -53,38 +78,95 @@ def _with_images(result: FusionResult, names: Collection[str]) -> FusionResult:
 
 
 def _with_least_confidence(result: FusionResult, least: float) -> FusionResult:
-    """Note the threshold in the record, so that the saved result says what was done to it."""
     if not 0 <= least <= 1:
         raise ParameterError(f"depth_min_confidence: must be from 0 to 1, got {least}")
-    parameters: dict[str, Any] = {
-        **result.provenance.get("parameters", {}),
-        "depth_min_confidence": least,
-    }
+    return _with_parameter(result, "depth_min_confidence", least)
+
+
+def _with_parameter(result: FusionResult, name: str, value: object) -> FusionResult:
+    """Note a parameter in the record, so that the saved result says what was done to it."""
+    parameters: dict[str, Any] = {**result.provenance.get("parameters", {}), name: value}
     provenance = {**result.provenance, "parameters": parameters}
     return replace(result, provenance=provenance, is_temporary=False)
 
 
-def _write_zarr(result: FusionResult, folder: Path) -> None:
+def layout_of(result: FusionResult, version: OmeVersion) -> ZarrLayout:
+    """Return how a result is stored as OME-Zarr; shards that were asked for need 0.5."""
+    if version == "0.4":
+        return ZarrLayout(version)
+    wanted = result.provenance.get("parameters", {}).get("shard_px", "auto")
+    return ZarrLayout(version, chosen_shard_px(wanted, version, result.images.values()))
+
+
+def write_zarr(result: FusionResult, folder: Path, layout: ZarrLayout) -> None:
+    """Write a result to an empty folder as OME-Zarr.
+
+    Parameters
+    ----------
+    result : FusionResult
+        Stored in whatever way.
+    folder : Path
+        Exists, and is empty.
+    layout : ZarrLayout
+        How its arrays are stored.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
     import zarr
 
+    specs = result.images.values()
     with translate_os_errors(folder):
-        group = zarr.open_group(str(folder), mode="a", zarr_format=3)
-        for name in result.images:
-            group.create_group(name)
-            copy_files(result.store_path / name / "0", folder / name / "0")
-    finish_ome_zarr(folder, result.images.values(), result.geometry, result.provenance)
+        group = zarr.open_group(str(folder), mode="a", zarr_format=layout.zarr_format)
+        for spec in specs:
+            group.create_group(spec.name)
+            copy_image(result, spec, group, layout)
+    finish_ome_zarr(
+        folder, specs, result.geometry, result.provenance, shard_px=layout.shard_px or 0
+    )
 
 
-def _write_tiff(result: FusionResult, folder: Path) -> None:
+def copy_image(
+    result: FusionResult, spec: ImageSpec, group: zarr.Group, layout: ZarrLayout
+) -> None:
+    """Copy full resolution of one image, file by file where they are stored alike.
+
+    Parameters
+    ----------
+    result : FusionResult
+        Holds the image.
+    spec : ImageSpec
+        The image.
+    group : zarr.Group
+        Receives ``<name>/0``; has a group of that name, and is a local folder.
+    layout : ZarrLayout
+        How it is to be stored there.
+    """
+    import zarr
+
+    place = result.store_path / spec.name / "0"
+    stored = zarr.open_array(str(place), mode="r")
+    if layout.is_that_of(stored):
+        copy_files(place, store_root(group) / spec.name / "0")
+        return
+    array = layout.create(group, f"{spec.name}/0", spec, spec.shape_yx)
+    fill(array, lambda region: np.asarray(stored[region]))
+
+
+def _write_files(result: FusionResult, folder: Path, format: str) -> None:
     """Make the pyramid in a hidden store that goes away, then the files from it."""
+    from napari_gmff.export.imagej_tiff import write_imagej_tiff
     from napari_gmff.export.ome_tiff import write_ome_tiff
 
     with tempfile.TemporaryDirectory(prefix=".store-", dir=folder) as scratch:
         store = Path(scratch) / "store"
         with translate_os_errors(folder):
             store.mkdir()
-        _write_zarr(result, store)
-        write_ome_tiff(replace(result, store_path=store, is_temporary=False), folder)
+        write_zarr(result, store, ZarrLayout())
+        write = write_ome_tiff if format == "ome-tiff" else write_imagej_tiff
+        write(replace(result, store_path=store, is_temporary=False), folder)
 
 
 def copy_files(source: Path, target: Path) -> None:

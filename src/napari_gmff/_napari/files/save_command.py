@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _FORMATS: dict[str, tuple[str, Format]] = {
     "OME-Zarr (*.ome.zarr)": (".ome.zarr", "ome-zarr"),
+    "OME-Zarr 0.4, for older programs (*.ome.zarr)": (".ome.zarr", "ome-zarr-0.4"),
     "Folder of OME-TIFFs (*.ome-tiff)": (".ome-tiff", "ome-tiff"),
+    "Folder of TIFFs for ImageJ (*.imagej)": (".imagej", "imagej"),
 }
 
 
@@ -71,7 +73,7 @@ def save_in_background(
         Folder to write.
     layers : list of napari.layers.Layer
         Of one fusion; see `save_layers`.
-    format : {"ome-zarr", "ome-tiff"}
+    format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
         Of the output.
     overwrite : bool
         Replace an earlier result of this program; nothing else is ever replaced.

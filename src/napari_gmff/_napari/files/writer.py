@@ -38,7 +38,7 @@ def save_layers(
     layers : sequence of (data, dict, str)
         As napari describes them. All layers of a fusion make the complete result, with what is
         not shown too; fewer make one of the images they show.
-    format : {"ome-zarr", "ome-tiff"}
+    format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
         Of the output.
     overwrite : bool
         Replace an earlier result of this program; nothing else is ever replaced.

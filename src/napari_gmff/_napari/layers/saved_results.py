@@ -6,6 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 SAVED_KEY = "saved"
 """Key among the facts of a result layer that names the `SavedSet` it was opened from."""
 
-_TIFF_ENDING = ".ome.tif"
+_TIFF_ENDINGS = (".ome.tif", ".tif")
 _COPY_PX = 2048
 
 _KINDS: dict[str, Kind] = {
@@ -55,7 +56,7 @@ _KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, eq=False)
 class SavedSet:
-    """A result on disk, in either format.
+    """A result on disk, in any format.
 
     Attributes
     ----------
@@ -150,7 +151,7 @@ def saved_place(path: Path) -> tuple[Path, str | None] | None:
         return (path, None) if is_result(path) else None
     if path.name == FILE_NAME and is_result(path.parent):
         return path.parent, None
-    image = path.name.removesuffix(_TIFF_ENDING)
+    image = path.name.removesuffix(".tif").removesuffix(".ome")
     # Its neighbour tells that it is a result: the file alone may be anyone's.
     if image in IMAGE_NAMES and (path.parent / FILE_NAME).is_file() and is_result(path.parent):
         return path.parent, image
@@ -208,8 +209,8 @@ def layers_of_saved(saved: SavedSet, only: str | None = None) -> list[LayerTuple
 def _open_tiffs(folder: Path) -> SavedSet:
     provenance = read_provenance(folder)
     stacks = {}
-    for name in IMAGE_NAMES:
-        file = folder / f"{name}{_TIFF_ENDING}"
+    for name, ending in product(IMAGE_NAMES, _TIFF_ENDINGS):
+        file = folder / f"{name}{ending}"
         if file.is_file():
             stacks[name] = read_stack(file)
     if not stacks:
