@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.progress import progress_bar
+from napari_gmff.cli.unfinished import naming_unfinished, tell_of_earlier, warn_of_leftovers
 from napari_gmff.params import ReadParams
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from napari_gmff.pipeline import Progress
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
+    from napari_gmff.unfinished.work import EarlierWork
 
     OnProgress = Callable[[Progress], None]
 
@@ -51,6 +54,11 @@ def add_fuse_parser(subparsers: Any) -> None:
         "--overwrite", action="store_true", help="replace an earlier result of this program"
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the same run after it was stopped; finished windows are not done again",
+    )
+    parser.add_argument(
         "--corrections",
         type=Path,
         metavar="FILE.npz",
@@ -73,20 +81,39 @@ def _fuse(args: argparse.Namespace) -> int:
     # Before anything is read: a long run must not end at a name that was taken all along.
     check_output(args.output, args.overwrite)
     check_not_source(args.output, [source for source in args.source if "://" not in source])
-    _warn_of_leftovers(args.output)
+    warn_of_leftovers(args.output)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     read_options = params.model_dump(include=set(ReadParams.model_fields))
     started = time.perf_counter()
     with read_stack(sources, **read_options) as stack:
-        with progress_bar(hidden=args.quiet or args.json) as show:
+        with (
+            naming_unfinished(args.output),
+            progress_bar(hidden=args.quiet or args.json) as show,
+        ):
+            watch = _Watch(args, show)
             if corrections is None:
-                result = _fused(args, stack, params, show)
+                result = _fused(args, stack, params, watch)
             else:
-                result = _fused_and_corrected(args, stack, params, show, corrections)
+                result = _fused_and_corrected(args, stack, params, watch, corrections)
         with result:
             seconds = time.perf_counter() - started
-            _report(args, stack, result, seconds)
+            _report(args, stack, result, seconds, watch.earlier)
     return 0
+
+
+class _Watch:
+    """Passes progress on, and says what was found of an earlier run."""
+
+    def __init__(self, args: argparse.Namespace, show: OnProgress) -> None:
+        self.earlier: EarlierWork | None = None
+        self._args, self._show = args, show
+
+    def __call__(self, progress: Progress) -> None:
+        self._show(progress)
+        if progress.images is not None:  # the first step of fusing
+            self.earlier = progress.earlier
+            is_quiet = self._args.quiet or self._args.json
+            tell_of_earlier(self.earlier, is_resumed=self._args.resume, is_quiet=is_quiet)
 
 
 def _fused(
@@ -100,6 +127,8 @@ def _fused(
         output=args.output,
         format=args.format,
         overwrite=args.overwrite,
+        resume=args.resume,
+        keep_unfinished=True,
         on_progress=show,
     )
 
@@ -116,7 +145,13 @@ def _fused_and_corrected(
     from napari_gmff.pipeline import fuse
 
     corrections.check_stack(stack)
-    with fuse(stack, params=params, on_progress=show) as result:
+    with fuse(
+        stack,
+        params=params,
+        resume=args.resume,
+        keep_unfinished=args.output,
+        on_progress=show,
+    ) as result:
         corrected = apply_corrections(result, stack, corrections)
         try:
             corrected.save(args.output, format=args.format, overwrite=args.overwrite)
@@ -126,20 +161,12 @@ def _fused_and_corrected(
     return corrected
 
 
-def _warn_of_leftovers(out: Path) -> None:
-    """Name what killed runs left; it may be a colleague's, so nothing is deleted."""
-    from napari_gmff.export.atomic import stale_partials
-
-    for partial in stale_partials(out.parent):
-        print(
-            f"napari-gmff: warning: {partial}: left by a run that was killed, delete it if it is "
-            "yours",
-            file=sys.stderr,
-        )
-
-
 def _report(
-    args: argparse.Namespace, stack: FocusStack, result: FusionResult, seconds: float
+    args: argparse.Namespace,
+    stack: FocusStack,
+    result: FusionResult,
+    seconds: float,
+    earlier: EarlierWork | None,
 ) -> None:
     provenance = result.provenance
     for warning in provenance["warnings"]:
@@ -151,6 +178,7 @@ def _report(
             "images": {name: list(spec.shape) for name, spec in result.images.items()},
             "depth_unit": result.depth_unit,
             "seconds": round(seconds, 3),
+            "resumed": asdict(earlier) if earlier and earlier.is_continued else None,
             "provenance": provenance,
         }
         print(json.dumps(summary, indent=2, ensure_ascii=False))

@@ -82,7 +82,7 @@ def read_stack(
     if stack.n_slices == 1 and stack.n_times > 1:
         hint = f"The stack has 1 slice and {stack.n_times} time points; {HINT.format('T')}."
         stack = replace(stack, notes=(*stack.notes, hint))
-    return stack
+    return replace(stack, sources=_sources(source))
 
 
 def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
@@ -114,6 +114,16 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
         if path.is_file() and kind_of(path) == "tiff":
             return series_names(open_tiff(path))
     return [read_stack(source, allow_remote=allow_remote).name]
+
+
+def _sources(source: Any) -> tuple[str, ...]:
+    """Return where a stack comes from, as it will be found from any folder."""
+    if isinstance(source, str | os.PathLike):
+        text = os.fsdecode(source)
+        return (text if is_remote(text) else os.path.abspath(text),)
+    if isinstance(source, Sequence):
+        return tuple(place for item in source for place in _sources(item))
+    return ()
 
 
 def is_remote(source: object) -> bool:

@@ -63,6 +63,8 @@ class FocusStack:
         What identifies the acquisition (reader, axes of the file, series ...), JSON-ready.
     notes : tuple of str
         What the reader had to assume, in words for the user.
+    sources : tuple of str
+        Paths, patterns or addresses it was opened from, paths made absolute; none for arrays.
     """
 
     data: da.Array
@@ -74,6 +76,7 @@ class FocusStack:
     levels: tuple[da.Array, ...] = ()
     metadata: dict[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     _close: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
