@@ -19,7 +19,7 @@ from napari_gmff.preview import (
     preview_params,
     preview_region,
 )
-from napari_gmff.run import Progress
+from napari_gmff.progress import Progress
 from napari_gmff.steps import outcome_of
 from napari_gmff.windows import Box
 from tests.stacks import assert_same_images, stack_of, textured

@@ -22,6 +22,10 @@ class OutputError(GmffError, OSError):
     """A result cannot be written, or would replace something that exists."""
 
 
+class ResumeError(GmffError, ValueError):
+    """Unfinished work cannot be continued: it is in use, damaged, or of another run."""
+
+
 class WeightsError(GmffError, ValueError):
     """A weights file is missing, damaged, unsafe, or of another network."""
 
@@ -35,4 +39,4 @@ class DeviceError(GmffError):
 
 
 class FusionCancelled(GmffError):
-    """The run was told to stop; nothing was left behind."""
+    """The run was told to stop; nothing is left behind but unfinished work that was asked for."""

@@ -16,8 +16,9 @@ from napari_gmff.export.atomic import check_output
 from napari_gmff.export.saving import check_format
 from napari_gmff.params import FuseParams, validated
 from napari_gmff.plan import make_plan
+from napari_gmff.progress import KeptWork, Progress, WindowDone
 from napari_gmff.reading.stack import FocusStack
-from napari_gmff.run import Progress, Run, WindowDone
+from napari_gmff.run import Run
 
 if TYPE_CHECKING:
     from napari_gmff.results import Format, FusionResult
@@ -32,6 +33,8 @@ def fuse(
     output: str | Path | None = None,
     format: Format = "ome-zarr",
     overwrite: bool = False,
+    resume: bool = False,
+    keep_unfinished: bool | str | Path = False,
     on_progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> FusionResult:
@@ -50,6 +53,13 @@ def fuse(
         Of the output.
     overwrite : bool
         Replace an earlier result of this program.
+    resume : bool
+        Go on with the unfinished work that a stopped run kept beside `output`; start where there
+        is none. The result is, pixel for pixel, that of a run that was not stopped.
+    keep_unfinished : bool, str or Path
+        Where the run is stopped, by an error, Ctrl-C or a kill, keep its finished windows in a
+        hidden folder beside `output`, for `resume`, which implies it. Work that is there already
+        is replaced. A path says beside which output to keep it where the result is saved later.
     on_progress : callable, optional
         Called with `Progress`, also between slices of a window.
     **options
@@ -63,10 +73,19 @@ def fuse(
     Raises
     ------
     ParameterError, SourceError, OutputError, WeightsError, DeviceError
-        All of them `GmffError`; nothing is left behind.
+        All of them `GmffError`; nothing is left behind but unfinished work that was asked for.
+    ResumeError
+        If unfinished work is in use, damaged beyond use, or of other parameters or another source.
     """
     run = iter_fuse(
-        stack, params=params, output=output, format=format, overwrite=overwrite, **options
+        stack,
+        params=params,
+        output=output,
+        format=format,
+        overwrite=overwrite,
+        resume=resume,
+        keep_unfinished=keep_unfinished,
+        **options,
     )
     # Closed here and now: an error that is kept, as Jupyter keeps the last one, holds the run's
     # frames, and with them a half-written output.
@@ -88,6 +107,8 @@ def iter_fuse(
     output: str | Path | None = None,
     format: Format = "ome-zarr",
     overwrite: bool = False,
+    resume: bool = False,
+    keep_unfinished: bool | str | Path = False,
     should_stop: Callable[[], bool] | None = None,
     **options: Any,
 ) -> Generator[Progress, None, FusionResult]:
@@ -95,7 +116,7 @@ def iter_fuse(
 
     Parameters
     ----------
-    stack, params, output, format, overwrite, **options
+    stack, params, output, format, overwrite, resume, keep_unfinished, **options
         As for `fuse`.
     should_stop : callable, optional
         Asked between slices of a window; a true answer ends the run. Closing the generator does
@@ -113,7 +134,8 @@ def iter_fuse(
     Raises
     ------
     FusionCancelled
-        If `should_stop` said so before the output was published; nothing is left behind.
+        If `should_stop` said so before the output was published; nothing is left behind but
+        unfinished work that was asked for.
     GmffError
         As for `fuse`; never a `RuntimeError`.
     """
@@ -124,7 +146,21 @@ def iter_fuse(
     out = None if output is None else Path(output)
     if out is not None:
         check_output(out, overwrite)
-    return (yield from run.iterate(out, format, overwrite, should_stop))
+    kept = _kept_work(out, resume, keep_unfinished)
+    return (yield from run.iterate(out, format, overwrite, should_stop, kept))
+
+
+def _kept_work(out: Path | None, resume: bool, keep: bool | str | Path) -> KeptWork | None:
+    """Return where unfinished work is kept, None for nowhere."""
+    if isinstance(keep, bool):
+        if not (resume or keep):
+            return None
+        if out is None:
+            name = "resume" if resume else "keep_unfinished"
+            raise ParameterError(f"{name}: needs an output, beside which unfinished work is kept")
+        return KeptWork(out, resume)
+    check_output(Path(keep), overwrite=True)
+    return KeptWork(Path(keep), resume)
 
 
 def _check_stack(stack: object) -> None:

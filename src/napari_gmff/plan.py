@@ -55,6 +55,12 @@ class FusionPlan:
         """Smallest unsigned type that holds every slice number."""
         return np.min_scalar_type(self.slices[-1])
 
+    def place_of(self, window: Window) -> tuple[slice, slice]:
+        """Return the rows and columns of the result that a window of the plan fills."""
+        kept = window.core.intersection(self.region)
+        assert kept is not None
+        return kept.shifted(-self.region.y0, -self.region.x0).slices
+
     def z_um(self, stack: FocusStack) -> NDArray[np.float64] | None:
         """Return the positions of the slices to choose from in µm, None if unknown."""
         return None if stack.z_positions_um is None else stack.z_positions_um[self.slices]

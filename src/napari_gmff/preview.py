@@ -10,10 +10,11 @@ from napari_gmff.engine_input import sampled_bytes
 from napari_gmff.errors import ParameterError
 from napari_gmff.params import BLOCK_MULTIPLE_PX, FuseParams, validated
 from napari_gmff.plan import make_plan
-from napari_gmff.run import Progress, Run
+from napari_gmff.run import Run
 from napari_gmff.windows import Box, Window, window_grid
 
 if TYPE_CHECKING:
+    from napari_gmff.progress import Progress
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
 

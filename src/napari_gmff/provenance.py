@@ -51,6 +51,7 @@ def make_provenance(
     engine_package: str | None = None,
     references: Sequence[str] = (),
     pixels_copied: bool = True,
+    interruptions: int = 0,
     date: datetime | None = None,
 ) -> dict[str, Any]:
     """Make the record of a run.
@@ -99,6 +100,8 @@ def make_provenance(
         Papers to cite for it.
     pixels_copied : bool
         Whether every fused pixel equals its source voxel bit for bit.
+    interruptions : int
+        How often the run was stopped and taken up again.
     date : datetime, optional
         Time of the run, with time zone; now where left out.
 
@@ -135,8 +138,9 @@ def make_provenance(
         "inputs": inputs,
         "device": device,
         "pixels_copied": pixels_copied,
+        "interruptions": interruptions,
         "warnings": warnings,
-        "libraries": _library_versions(),
+        "libraries": library_versions(),
     }
     plain = _plain(record)
     assert isinstance(plain, dict)
@@ -261,6 +265,7 @@ def _version_of(package: str) -> str | None:
         return None
 
 
-def _library_versions() -> dict[str, str | None]:
+def library_versions() -> dict[str, str | None]:
+    """Return the versions of the libraries that results depend on, None for those missing."""
     names = ("numpy", "scipy", "scikit-image", "torch", "zarr", "tifffile")
     return {name: _version_of(name) for name in names}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,18 @@ from napari_gmff.export.working import create_working_store, write_block
 from napari_gmff.failures import only_our_errors, reading
 from napari_gmff.focus_curves import curves_of_run
 from napari_gmff.fused_window import FusedWindow, fuse_window
+from napari_gmff.progress import KeptWork, Progress, WindowDone
 from napari_gmff.result_images import result_geometry, result_images
 from napari_gmff.results import Format, FusionResult, open_result
-from napari_gmff.run_record import check_blend, record_of_run, warning_of_invalid, warnings_of_input
+from napari_gmff.run_record import (
+    check_blend,
+    note_of_resuming,
+    record_of_run,
+    warning_of_invalid,
+    warnings_of_input,
+)
+from napari_gmff.unfinished.keeper import RunKeeper
+from napari_gmff.unfinished.work import unfinished_work
 from napari_gmff.window_reader import WindowReader
 
 if TYPE_CHECKING:
@@ -31,59 +40,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gmff.engines.base import AnyEngine
-    from napari_gmff.export.layout import Geometry, ImageSpec
+    from napari_gmff.export.layout import ImageSpec
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
-
-
-@dataclass(frozen=True)
-class WindowDone:
-    """A finished part of the result, for those who show results while they come.
-
-    Attributes
-    ----------
-    time : int
-        Time point of the result, from 0.
-    place : tuple of slice
-        Rows and columns of the result.
-    blocks : dict of str to ndarray
-        Pixels by image name; (C, h, w) or (h, w) as the image's axes say. Not to be changed.
-    """
-
-    time: int
-    place: tuple[slice, slice]
-    blocks: dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands.
-
-    Attributes
-    ----------
-    stage : str
-        "measure", "fuse" or "export", in this order; "export" only where an output is named.
-    done, total : int
-        Steps of this stage; `done` never falls, and ends at `total`.
-    images : dict of str to ImageSpec, optional
-        With the first step of "fuse": what the result will hold.
-    geometry : Geometry, optional
-        With the first step of "fuse": where its pixels will lie.
-    window : WindowDone, optional
-        The part that this step finished.
-    notes : tuple of str
-        What came up in this step that the user should know, such as a lack of memory on the GPU
-        and how the run goes on.
-    """
-
-    stage: str
-    done: int
-    total: int
-    images: dict[str, ImageSpec] | None = field(default=None, repr=False, compare=False)
-    geometry: Geometry | None = field(default=None, repr=False, compare=False)
-    window: WindowDone | None = field(default=None, repr=False, compare=False)
-    notes: tuple[str, ...] = ()
+    from napari_gmff.unfinished.record import RunRecord
+    from napari_gmff.unfinished.work import UnfinishedWork
 
 
 _Steps = Generator[Progress, None, None]
@@ -112,6 +74,7 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     result: FusionResult = field(init=False)
     _inputs: list[EngineInput] = field(default_factory=list, init=False)
+    _keeper: RunKeeper | None = field(default=None, init=False)
     _n_notes_told: int = field(default=0, init=False)
     _is_published: bool = field(default=False, init=False)
 
@@ -121,14 +84,17 @@ class Run:
         format: Format = "ome-zarr",
         overwrite: bool = False,
         should_stop: Callable[[], bool] | None = None,
+        kept: KeptWork | None = None,
     ) -> Generator[Progress, None, FusionResult]:
         """Do the work; parameters, return value and errors as for `iter_fuse`.
+
+        What is done is kept as `kept` says where the run is stopped; without it nothing is.
 
         Yields
         ------
         Progress
         """
-        steps = self._steps(out, format, overwrite)
+        steps = self._steps(out, format, overwrite, kept)
         with only_our_errors(self.stack.name), closing(steps):
             for progress in steps:
                 yield progress
@@ -136,19 +102,32 @@ class Run:
                     raise FusionCancelled(f"{self.stack.name}: stopped on request")
         return self.result
 
-    def _steps(self, out: Path | None, format: Format, overwrite: bool) -> _Steps:
+    def _steps(
+        self, out: Path | None, format: Format, overwrite: bool, kept: KeptWork | None
+    ) -> _Steps:
         self._check_order()
         n_planes = len(self.plan.times) * len(self.plan.focus_channels) * len(self.plan.slices)
         # Before the engine is made, since loading a network takes a while.
         yield Progress("measure", 0, n_planes)
-        engine = make_engine(self.params.engine, _engine_options(self.params))
-        check_blend(engine, self.params)
-        yield from self._measure(engine, n_planes)
-        ordered = self._is_ordered()
-        if out is not None and format == "ome-zarr":
-            yield from self._to_ome_zarr(engine, ordered, out, overwrite)
-        else:
-            yield from self._to_temporary(engine, ordered, out, format, overwrite)
+        with ExitStack() as block:
+            work = None
+            if kept is not None:
+                work = block.enter_context(unfinished_work(kept.out, kept.is_resumed))
+            engine = make_engine(self.params.engine, _engine_options(self.params))
+            check_blend(engine, self.params)
+            yield from self._measure(engine, n_planes, None if work is None else work.found)
+            ordered = self._is_ordered()
+            specs = self._specs(engine, ordered)
+            if kept is not None and work is not None:
+                written = None if out is None else format
+                self._keeper = self._make_keeper(work, kept.out, engine, specs, written)
+            self.warnings.extend(warnings_of_input(self.stack, self.plan, self._inputs))
+            if out is not None and format == "ome-zarr":
+                yield from self._to_ome_zarr(engine, specs, ordered, out, overwrite)
+            elif self._keeper is not None:
+                yield from self._to_kept_store(engine, specs, ordered, out, format, overwrite)
+            else:
+                yield from self._to_temporary(engine, specs, ordered, out, format, overwrite)
         if preserves_pixels(engine):
             made = curves_of_run(self.stack, self.plan, engine, self._inputs)
             self.result.curves, self.result.channel_curves = made
@@ -156,7 +135,11 @@ class Run:
         if out is not None:
             yield Progress("export", 1, 1)
 
-    def _measure(self, engine: AnyEngine, n_planes: int) -> _Steps:
+    def _measure(self, engine: AnyEngine, n_planes: int, found: RunRecord | None) -> _Steps:
+        if found is not None:
+            self._inputs = list(found.inputs)
+            yield Progress("measure", n_planes, n_planes)
+            return
         stack, done = self.measured or self.stack, 0
         for time in self.plan.times:
             planes = iter_measure_input(stack, self.plan, self.params, engine, time)
@@ -168,13 +151,35 @@ class Run:
                     break
                 done += 1
                 yield Progress("measure", done, n_planes)
-        self.warnings.extend(warnings_of_input(self.stack, self.plan, self._inputs))
 
-    def _to_ome_zarr(self, engine: AnyEngine, ordered: bool, out: Path, overwrite: bool) -> _Steps:
-        specs = self._specs(engine, ordered)
-        geometry = result_geometry(self.stack, self.plan)
-        with staging(out, overwrite) as folder:
-            group = create_working_store(folder, specs.values())
+    def _make_keeper(
+        self,
+        work: UnfinishedWork,
+        out: Path,
+        engine: AnyEngine,
+        specs: dict[str, ImageSpec],
+        format: str | None,
+    ) -> RunKeeper:
+        with reading(self.stack.name):  # the pixels of its fingerprint
+            return RunKeeper(
+                work, out, self.stack, self.plan, self.params, engine, self._inputs, specs, format
+            )
+
+    def _to_ome_zarr(
+        self,
+        engine: AnyEngine,
+        specs: dict[str, ImageSpec],
+        ordered: bool,
+        out: Path,
+        overwrite: bool,
+    ) -> _Steps:
+        geometry, keeper = result_geometry(self.stack, self.plan), self._keeper
+        room = staging(out, overwrite) if keeper is None else keeper.work.publishing(overwrite)
+        with room as folder:
+            if keeper is None:
+                group = create_working_store(folder, specs.values())
+            else:
+                group = keeper.open_store()
             yield from self._fuse_windows(engine, group, specs, ordered)
             yield Progress("export", 0, 1)
             finish_ome_zarr(group, specs.values(), geometry, self._record(engine, ordered))
@@ -183,12 +188,12 @@ class Run:
     def _to_temporary(
         self,
         engine: AnyEngine,
+        specs: dict[str, ImageSpec],
         ordered: bool,
         out: Path | None,
         format: Format,
         overwrite: bool,
     ) -> _Steps:
-        specs = self._specs(engine, ordered)
         geometry = result_geometry(self.stack, self.plan)
         folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
         self.result = FusionResult(specs, geometry, {}, folder, is_temporary=True)
@@ -203,20 +208,51 @@ class Run:
             self.result.close()
             raise
 
+    def _to_kept_store(
+        self,
+        engine: AnyEngine,
+        specs: dict[str, ImageSpec],
+        ordered: bool,
+        out: Path | None,
+        format: Format,
+        overwrite: bool,
+    ) -> _Steps:
+        """Fill a store that outlives a stopped run, and becomes a temporary one of this result."""
+        assert self._keeper is not None
+        work = self._keeper.work
+        group = self._keeper.open_store()
+        yield from self._fuse_windows(engine, group, specs, ordered)
+        record, geometry = self._record(engine, ordered), result_geometry(self.stack, self.plan)
+        result = FusionResult(specs, geometry, record, work.store)
+        if out is not None:
+            yield Progress("export", 0, 1)
+            with work.exporting(overwrite) as folder:
+                result.save(folder, format=format)
+        self.result = replace(result, store_path=work.take_store(), is_temporary=True)
+
     def _fuse_windows(
         self, engine: AnyEngine, group: zarr.Group, specs: dict[str, ImageSpec], ordered: bool
     ) -> _Steps:
+        yield from self._check_finished(group)
+        keeper = self._keeper
+        finished = {} if keeper is None else dict(sorted(keeper.entries.items()))
         windows, n_slices = self.plan.windows, len(self.plan.slices)
         n_parts = self.plan.n_parts
         counts = [n_parts * engine.n_steps(n_slices, window.read.shape) for window in windows]
-        total, done = sum(counts) * len(self.plan.times), 0
+        total, done = sum(counts) * len(self.plan.times), sum(counts[n] for _, n in finished)
         geometry = result_geometry(self.stack, self.plan)
-        yield Progress("fuse", 0, total, images=specs, geometry=geometry)
-        invalid_voxels = 0
+        earlier = None if keeper is None else keeper.work.earlier
+        yield Progress("fuse", done, total, images=specs, geometry=geometry, earlier=earlier)
+        invalid_voxels = sum(entry.invalid_voxels for entry in finished.values())
+        for entry in finished.values():
+            self._warn(entry.notes)
         for t, time in enumerate(self.plan.times):
-            for window, count in zip(windows, counts, strict=True):
+            for number, (window, count) in enumerate(zip(windows, counts, strict=True)):
+                if (t, number) in finished:
+                    continue
                 reader = WindowReader(self.stack, self.plan, time, window, self._inputs[t])
                 fused: FusedWindow | None = None
+                n_warnings = len(self.warnings)
                 items = fuse_window(engine, reader, self.plan, window, specs, self._z(), ordered)
                 with closing(items):
                     for step, fused in enumerate(items):
@@ -227,24 +263,41 @@ class Run:
                 assert fused is not None
                 for name, block in fused.blocks.items():
                     write_block(group, specs[name], t, *fused.place, block)
+                notes = self._fresh_notes(engine)
+                if keeper is not None:
+                    keeper.add(t, number, fused, self.warnings[n_warnings:])
                 invalid_voxels += fused.invalid_voxels
                 done += count
-                finished = WindowDone(t, fused.place, fused.blocks)
-                notes = self._fresh_notes(engine)
-                yield Progress("fuse", done, total, window=finished, notes=notes)
+                part = WindowDone(t, fused.place, fused.blocks)
+                yield Progress("fuse", done, total, window=part, notes=notes)
         if invalid_voxels:
-            self.warnings.append(warning_of_invalid(invalid_voxels))
+            self._warn([warning_of_invalid(invalid_voxels)])
+        if earlier is not None and earlier.is_continued:
+            self._warn([note_of_resuming(earlier)])
+
+    def _check_finished(self, group: zarr.Group) -> _Steps:
+        if self._keeper is not None and self._keeper.work.found is not None:
+            n_windows = self._keeper.n_windows
+            yield Progress("check", 0, n_windows)
+            for done in self._keeper.iter_check(group):
+                yield Progress("check", done, n_windows)
 
     def _fresh_notes(self, engine: AnyEngine) -> tuple[str, ...]:
         """Return what the engine has to say since the last time; the record keeps it too."""
         fresh = tuple(engine.notes[self._n_notes_told :])
         self._n_notes_told += len(fresh)
-        self.warnings.extend(fresh)
+        self._warn(fresh)
         return fresh
 
     def _specs(self, engine: AnyEngine, ordered: bool) -> dict[str, ImageSpec]:
         is_blend = not preserves_pixels(engine)
         return result_images(self.stack, self.plan, self.params, ordered, is_blend=is_blend)
+
+    def _warn(self, notes: Iterable[str]) -> None:
+        """Keep what the record is to say, once: a resumed run may meet again what it met before."""
+        for note in notes:
+            if note not in self.warnings:
+                self.warnings.append(note)
 
     def _z(self) -> NDArray[np.float64] | None:
         return self.plan.z_um(self.stack)
@@ -278,6 +331,7 @@ class Run:
                 self._inputs,
                 ordered=ordered,
                 warnings=self.warnings,
+                interruptions=0 if self._keeper is None else self._keeper.interruptions,
             )
 
 

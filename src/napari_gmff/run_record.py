@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_gmff.params import FuseParams
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.unfinished.work import EarlierWork
 
 _MOST_NUMBERS = 8
 """Slice numbers listed in a warning; a stack may have hundreds."""
@@ -60,6 +61,17 @@ def warning_of_invalid(count: int) -> str:
     return f"{what} NaN or infinite; such a voxel is taken only where no slice has a finite one"
 
 
+def note_of_resuming(earlier: EarlierWork) -> str:
+    """Say that the run went on with unfinished work, and what of it was of no use."""
+    times = (
+        "1 interruption" if earlier.interruptions == 1 else f"{earlier.interruptions} interruptions"
+    )
+    if not earlier.n_damaged:
+        return f"resumed after {times}"
+    windows = "1 window was" if earlier.n_damaged == 1 else f"{earlier.n_damaged} windows were"
+    return f"resumed after {times}; {windows} found damaged and fused again"
+
+
 def record_of_run(
     stack: FocusStack,
     plan: FusionPlan,
@@ -69,6 +81,7 @@ def record_of_run(
     *,
     ordered: bool,
     warnings: Sequence[str],
+    interruptions: int = 0,
 ) -> dict[str, Any]:
     """Make the provenance of a finished run; reads the pixels of the stack's fingerprint."""
     described: dict[str, Any] = dict(engine.describe())
@@ -96,6 +109,7 @@ def record_of_run(
         times=plan.times,
         warnings=warnings,
         source_metadata=stack.metadata,
+        interruptions=interruptions,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.positions import fuse_positions, positions_to_fuse
 from napari_gmff.cli.printing import print_json
 from napari_gmff.cli.progress import progress_bar
+from napari_gmff.cli.unfinished import naming_unfinished, tell_of_earlier, warn_of_leftovers
 from napari_gmff.params import DEFAULT_NAME, FORMATS, ReadParams
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from napari_gmff.pipeline import Progress
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult
+    from napari_gmff.unfinished.work import EarlierWork
 
     OnProgress = Callable[[Progress], None]
 
@@ -74,6 +77,11 @@ def add_fuse_parser(subparsers: Any) -> None:
         "--overwrite", action="store_true", help="replace an earlier result of this program"
     )
     parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the same run after it was stopped; finished windows are not done again",
+    )
+    parser.add_argument(
         "--corrections",
         type=Path,
         metavar="FILE.npz",
@@ -114,9 +122,9 @@ def _fuse_one(args: argparse.Namespace, params: RunParams, sources: Any) -> dict
         check_output(args.output, args.overwrite)
         check_not_source(args.output, [source for source in args.source if "://" not in source])
         args.format = args.format or "ome-zarr"
-        _warn_of_leftovers(args.output)
+        warn_of_leftovers(args.output)
     if args.preview is not None:
-        check_previews(_preview_base(args), args.preview, args.preview_px, args.overwrite)
+        check_previews(_name_beside(args), args.preview, args.preview_px, args.overwrite)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
     fields = set(ReadParams.model_fields)
     if isinstance(sources, Position):
@@ -126,15 +134,34 @@ def _fuse_one(args: argparse.Namespace, params: RunParams, sources: Any) -> dict
     with read_stack(sources, **read_options) as stack:
         if place is not None:
             place.check_stack(stack.axes, stack.data.shape)
-        with progress_bar(hidden=args.quiet or args.json) as show:
+        with (
+            naming_unfinished(_name_beside(args)),
+            progress_bar(hidden=args.quiet or args.json) as show,
+        ):
+            watch = _Watch(args, show)
             if corrections is None and place is None:
-                result = _fused(args, stack, params, show)
+                result = _fused(args, stack, params, watch)
             else:
-                result = _fused_then_written(args, stack, params, show, corrections, place)
+                result = _fused_then_written(args, stack, params, watch, corrections, place)
         with result:
             previews = [] if args.preview is None else _write_previews(args, result)
             seconds = time.perf_counter() - started
-            return _report(args, stack, result, seconds, previews)
+            return _report(args, stack, result, seconds, previews, watch.earlier)
+
+
+class _Watch:
+    """Passes progress on, and says what was found of an earlier run."""
+
+    def __init__(self, args: argparse.Namespace, show: OnProgress) -> None:
+        self.earlier: EarlierWork | None = None
+        self._args, self._show = args, show
+
+    def __call__(self, progress: Progress) -> None:
+        self._show(progress)
+        if progress.images is not None:  # the first step of fusing
+            self.earlier = progress.earlier
+            is_quiet = self._args.quiet or self._args.json
+            tell_of_earlier(self.earlier, is_resumed=self._args.resume, is_quiet=is_quiet)
 
 
 def _fused(
@@ -148,6 +175,8 @@ def _fused(
         output=args.output,
         format=args.format,
         overwrite=args.overwrite,
+        resume=args.resume,
+        keep_unfinished=True,
         on_progress=show,
     )
 
@@ -163,7 +192,7 @@ def _place(args: argparse.Namespace, params: RunParams) -> AppendPlace:
     args.output, args.format = place.result_folder, f"ome-zarr-{place.version}"
     for path in (place.result_folder, place.label_folder):
         if path.parent.is_dir():
-            _warn_of_leftovers(path)
+            warn_of_leftovers(path)
     again = consolidated_in(place)
     if again is not None:
         print(
@@ -189,7 +218,13 @@ def _fused_then_written(
 
     if corrections is not None:
         _check_corrections(corrections, stack, params)
-    with fuse(stack, params=params, on_progress=show) as fused:
+    with fuse(
+        stack,
+        params=params,
+        resume=args.resume,
+        keep_unfinished=_name_beside(args),
+        on_progress=show,
+    ) as fused:
         result = fused if corrections is None else apply_corrections(fused, stack, corrections)
         try:
             if place is not None:
@@ -215,8 +250,11 @@ def _check_corrections(corrections: Corrections, stack: FocusStack, params: RunP
         )
 
 
-def _preview_base(args: argparse.Namespace) -> Path:
-    """Name previews after the output; beside an OME-Zarr that was appended to, never in it."""
+def _name_beside(args: argparse.Namespace) -> Path:
+    """Name what lies beside a result (previews, unfinished work) after it, or after its place.
+
+    Nothing but the result itself goes into an OME-Zarr that is appended to.
+    """
     if args.into is None:
         return Path(args.output)
     stem = args.into.name.removesuffix(".zarr").removesuffix(".ome")
@@ -225,23 +263,11 @@ def _preview_base(args: argparse.Namespace) -> Path:
 
 def _write_previews(args: argparse.Namespace, result: FusionResult) -> list[Path]:
     return result.save_previews(
-        _preview_base(args),
+        _name_beside(args),
         format=args.preview,
         longest_px=args.preview_px,
         overwrite=args.overwrite,
     )
-
-
-def _warn_of_leftovers(out: Path) -> None:
-    """Name what killed runs left; it may be a colleague's, so nothing is deleted."""
-    from napari_gmff.export.atomic import stale_partials
-
-    for partial in stale_partials(out.parent):
-        print(
-            f"napari-gmff: warning: {partial}: left by a run that was killed, delete it if it is "
-            "yours",
-            file=sys.stderr,
-        )
 
 
 def _report(
@@ -250,6 +276,7 @@ def _report(
     result: FusionResult,
     seconds: float,
     previews: list[Path],
+    earlier: EarlierWork | None,
 ) -> dict[str, Any]:
     """Print what happened, unless it is wanted as JSON; return it."""
     provenance = result.provenance
@@ -277,6 +304,7 @@ def _report(
         "depth_unit": result.depth_unit if "depth" in result.images else None,
         "previews": [str(path) for path in previews],
         "seconds": round(seconds, 3),
+        "resumed": asdict(earlier) if earlier and earlier.is_continued else None,
         "provenance": provenance,
     }
 

@@ -55,19 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return code
     except GmffError as error:
-        return _complain(str(error))
-    except KeyboardInterrupt:
-        print("napari-gmff: interrupted, nothing half-written is left", file=sys.stderr)
+        return _complain(_with_notes(str(error), error))
+    except KeyboardInterrupt as error:
+        text = "interrupted" if _notes(error) else "interrupted, nothing half-written is left"
+        print(f"napari-gmff: {_with_notes(text, error)}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; nothing is wrong. What is still in Python's buffer
         # must go somewhere when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except MemoryError:
-        return _complain("out of memory; try a smaller --block-px or fewer slices (--z-range)")
+    except MemoryError as error:
+        text = "out of memory; try a smaller --block-px or fewer slices (--z-range)"
+        return _complain(_with_notes(text, error))
     except OSError as error:
-        return _complain(f"{error.filename or 'system'}: {error.strerror or error}")
+        text = f"{error.filename or 'system'}: {error.strerror or error}"
+        return _complain(_with_notes(text, error))
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -102,6 +105,15 @@ def _interrupts() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _notes(error: BaseException) -> list[str]:
+    return getattr(error, "__notes__", [])
+
+
+def _with_notes(text: str, error: BaseException) -> str:
+    """Add what is kept of the work, where a subcommand noted it on the error."""
+    return "; ".join([text, *_notes(error)])
 
 
 def _complain(message: str) -> int:

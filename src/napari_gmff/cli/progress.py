@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_gmff.pipeline import Progress
 
-_TITLES = {"measure": "Measuring", "fuse": "Fusing", "export": "Writing"}
+_TITLES = {"measure": "Measuring", "check": "Checking", "fuse": "Fusing", "export": "Writing"}
 
 LOG_INTERVAL_S = 30.0
 """Between lines where stderr is a file or a pipe; a short run leaves none."""
@@ -51,16 +51,20 @@ class LogLines:
         self._printed_s = clock()
         self._stage = ""
         self._started_s = 0.0
+        self._done_before = 0
 
     def __call__(self, progress: Progress) -> None:
         """Take note, and print if it is time."""
         now_s = self._clock()
         if progress.stage != self._stage:
             self._stage, self._started_s = progress.stage, now_s
+            self._done_before = progress.done
         if now_s - self._printed_s < self._interval_s or not progress.done:
             return
         self._printed_s = now_s
-        rate = progress.done / (now_s - self._started_s) if now_s > self._started_s else 0.0
+        # A resumed run does not begin at 0, and what was done before took none of this time.
+        done_now, seconds = progress.done - self._done_before, now_s - self._started_s
+        rate = done_now / seconds if seconds > 0 else 0.0
         left = f", {_clock_time((progress.total - progress.done) / rate)} left" if rate else ""
         print(
             f"{_TITLES[progress.stage]}: {progress.done} of {progress.total} steps, "
@@ -84,7 +88,13 @@ class _Bar:
             self.close()
             self._stage = progress.stage
             title = _TITLES[self._stage]
-            self._bar = tqdm(total=progress.total, desc=title, unit="step", leave=False)
+            self._bar = tqdm(
+                total=progress.total,
+                initial=progress.done,
+                desc=title,
+                unit="step",
+                leave=False,
+            )
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:

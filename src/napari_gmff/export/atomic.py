@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -14,9 +15,12 @@ from pathlib import Path
 
 from napari_gmff.errors import OutputError
 
-_PARTIAL = re.compile(r"^\.(?P<name>.+)\.partial-(?P<pid>\d+)-[0-9a-f]{8}$")
+_PARTIAL = re.compile(r"^\.(?P<name>.+)\.(?:partial|replaced)-(?P<pid>\d+)-[0-9a-f]{8}$")
 _NAME_LIMIT = 40
 """Letters kept of an output's name: a name ends at 255 bytes, and a letter may take four."""
+
+UNFINISHED = ".unfinished"
+"""End of the name of a folder that holds unfinished work."""
 
 _WRITE_ERRORS = {
     getattr(errno, name)
@@ -92,17 +96,17 @@ def staging(out: str | Path, overwrite: bool = False, *, is_file: bool = False) 
     """
     out = Path(out)
     check_output(out, overwrite, is_file=is_file)
-    partial = _hidden_sibling(out, "partial")
-    with translate_os_errors(out), _named_as(out, partial):
+    partial = hidden_sibling(out, "partial")
+    with translate_os_errors(out), named_as(out, partial):
         try:
             if is_file:
                 partial.touch(exist_ok=False)
             else:
                 partial.mkdir()
             yield partial
-            _publish(partial, out, overwrite, is_file)
+            publish(partial, out, overwrite, is_file)
         except BaseException:
-            _remove(partial)
+            remove(partial)
             raise
 
 
@@ -162,7 +166,7 @@ def check_not_source(out: str | Path, sources: Iterable[str | Path]) -> None:
 
 
 def stale_partials(folder: str | Path) -> list[Path]:
-    """Find partial outputs that a killed program left in `folder`.
+    """Find partial outputs, and replaced ones, that a killed program left in `folder`.
 
     Returns
     -------
@@ -185,13 +189,23 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def _hidden_sibling(out: Path, what: str) -> Path:
+def unfinished_folder(out: Path) -> Path:
+    """Return where unfinished work for `out` is kept: one hidden folder of a fixed name."""
+    name = out.name
+    if len(name) > _NAME_LIMIT:
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=4)
+        name = f"{name[:_NAME_LIMIT]}-{digest.hexdigest()}"
+    return out.with_name(f".{name}{UNFINISHED}")
+
+
+def hidden_sibling(out: Path, what: str) -> Path:
+    """Return a hidden name beside `out` that nobody else takes."""
     name = f".{out.name[:_NAME_LIMIT]}.{what}-{os.getpid()}-{secrets.token_hex(4)}"
     return out.with_name(name)
 
 
 @contextmanager
-def _named_as(out: Path, partial: Path) -> Iterator[None]:
+def named_as(out: Path, partial: Path) -> Iterator[None]:
     """Name the output, not the hidden folder nobody knows, in errors from inside."""
     try:
         yield
@@ -208,13 +222,22 @@ def _named_as(out: Path, partial: Path) -> Iterator[None]:
         raise
 
 
-def _publish(partial: Path, out: Path, overwrite: bool, is_file: bool) -> None:
+def publish(partial: Path, out: Path, overwrite: bool, is_file: bool = False) -> None:
+    """Give a finished output its name.
+
+    Raises
+    ------
+    OutputError
+        If something took the name that may not be replaced; see `staging`.
+    OSError
+        If it cannot be renamed; an older output is then back in its place.
+    """
     # Something may have taken the name during the hours of a run.
     check_output(out, overwrite, is_file=is_file)
     if not os.path.lexists(out):
         partial.rename(out)
         return
-    aside = _hidden_sibling(out, "replaced")
+    aside = hidden_sibling(out, "replaced")
     out.rename(aside)
     try:
         partial.rename(out)
@@ -223,13 +246,14 @@ def _publish(partial: Path, out: Path, overwrite: bool, is_file: bool) -> None:
             aside.rename(out)
         raise
     try:
-        _remove(aside)
+        remove(aside)
     except BaseException:
-        _remove(aside)
+        remove(aside)
         raise
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a file, a link, or a folder with all that is in it; nothing if it is not there."""
     if path.is_dir() and not path.is_symlink():
         # A write that another thread had begun before this one failed may still add a file.
         for _ in range(_REMOVAL_TRIES):

@@ -167,8 +167,36 @@ def write_block(
             f"block of {spec.name} must be {spec.dtype} {expected}, got {block.dtype} {block.shape}"
         )
     array = level_array(group, spec.name)
+    with translate_os_errors(store_root(group)):
+        array[block_index(spec, t, y_slice, x_slice)] = block
+
+
+def read_block(
+    group: zarr.Group, spec: ImageSpec, t: int, y_slice: slice, x_slice: slice
+) -> NDArray[Any]:
+    """Read what `write_block` wrote.
+
+    Parameters
+    ----------
+    group, spec, t, y_slice, x_slice
+        As for `write_block`.
+
+    Returns
+    -------
+    ndarray
+        Axes (C)YX, of the dtype of `spec`.
+
+    Raises
+    ------
+    Exception
+        Whatever zarr and its codecs raise on a damaged chunk.
+    """
+    return np.asarray(level_array(group, spec.name)[block_index(spec, t, y_slice, x_slice)])
+
+
+def block_index(spec: ImageSpec, t: int, y_slice: slice, x_slice: slice) -> tuple[int | slice, ...]:
+    """Return the index of a block in the array of an image: all channels of one time point."""
     leading: tuple[int | slice, ...] = (t,) if "t" in spec.axes else ()
     if "c" in spec.axes:
         leading = (*leading, slice(None))
-    with translate_os_errors(store_root(group)):
-        array[(*leading, y_slice, x_slice)] = block
+    return (*leading, y_slice, x_slice)

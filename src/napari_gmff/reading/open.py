@@ -92,7 +92,7 @@ def read_stack(
     if stack.n_slices == 1 and stack.n_times > 1:
         hint = f"The stack has 1 slice and {stack.n_times} time points; {HINT.format('T')}."
         stack = replace(stack, notes=(*stack.notes, hint))
-    return stack
+    return replace(stack, sources=_sources(source))
 
 
 def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
@@ -141,6 +141,20 @@ def _found_position(source: Any, params: ReadParams) -> Position:
         )
     found = list_positions(source, axes=params.axes, allow_remote=params.allow_remote)
     return find_position(found, str(params.position), source)
+
+
+def _sources(source: Any) -> tuple[str, ...]:
+    """Return where a stack comes from, as it will be found from any folder."""
+    from napari_gmff.reading.positions import Position
+
+    if isinstance(source, Position):
+        return _sources(source.source)
+    if isinstance(source, str | os.PathLike):
+        text = os.fsdecode(source)
+        return (text if is_remote(text) else os.path.abspath(text),)
+    if isinstance(source, Sequence):
+        return tuple(place for item in source for place in _sources(item))
+    return ()
 
 
 def _opened(source: Any, series: int | None, axes: str | None, allow_remote: bool) -> FocusStack:

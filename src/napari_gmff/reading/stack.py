@@ -66,6 +66,8 @@ class FocusStack:
         What the reader had to assume, in words for the user.
     storage : Storage or None
         How the pixels lie on disk; None for arrays.
+    sources : tuple of str
+        Paths, patterns or addresses it was opened from, paths made absolute; none for arrays.
     """
 
     data: da.Array
@@ -78,6 +80,7 @@ class FocusStack:
     metadata: dict[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     storage: Storage | None = None
+    sources: tuple[str, ...] = ()
     _close: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
