@@ -23,7 +23,7 @@ from napari_gmff.export.saving import layout_of, write_zarr
 from napari_gmff.params import DEFAULT_NAME
 from napari_gmff.reading.ome_zarr import image_names, is_zarr
 from napari_gmff.reading.ome_zarr_metadata import Multiscale, multiscale_of, ome_attributes
-from napari_gmff.reading.open import is_remote
+from napari_gmff.reading.addresses import is_remote
 
 if TYPE_CHECKING:
     from napari_gmff.export.zarr_arrays import OmeVersion

@@ -18,7 +18,7 @@ from napari_gmff.provenance import library_versions
 from napari_gmff.unfinished.record import START_AGAIN
 
 if TYPE_CHECKING:
-    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.engines.base import AnyEngine
     from napari_gmff.export.layout import ImageSpec
     from napari_gmff.reading.stack import FocusStack
 
@@ -35,7 +35,7 @@ _MOST_NAMED = 4
 def identity_of(
     stack: FocusStack,
     params: FuseParams,
-    engine: FocusEngine,
+    engine: AnyEngine,
     specs: Sequence[ImageSpec],
     format: str | None,
 ) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import zarr
 
     from napari_gmff.engine_input import EngineInput
-    from napari_gmff.engines.base import FocusEngine
+    from napari_gmff.engines.base import AnyEngine
     from napari_gmff.export.layout import ImageSpec
     from napari_gmff.fused_window import FusedWindow
     from napari_gmff.params import FuseParams
@@ -53,7 +53,7 @@ class RunKeeper:
         stack: FocusStack,
         plan: FusionPlan,
         params: FuseParams,
-        engine: FocusEngine,
+        engine: AnyEngine,
         inputs: Sequence[EngineInput],
         specs: Mapping[str, ImageSpec],
         format: str | None,
