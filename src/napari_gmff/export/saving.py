@@ -56,6 +56,8 @@ def _with_least_confidence(result: FusionResult, least: float) -> FusionResult:
     """Note the threshold in the record, so that the saved result says what was done to it."""
     if not 0 <= least <= 1:
         raise ParameterError(f"depth_min_confidence: must be from 0 to 1, got {least}")
+    if not result.pixels_copied:
+        raise ParameterError(f"depth_min_confidence: there is no depth, {result.why_no_choice}")
     parameters: dict[str, Any] = {
         **result.provenance.get("parameters", {}),
         "depth_min_confidence": least,
