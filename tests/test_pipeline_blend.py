@@ -121,6 +121,13 @@ def test_depth_cannot_be_marked_where_there_is_none():
         fuse(stack_of(textured()), **BLEND, depth_min_confidence=0.3)
 
 
+def test_depth_cannot_be_marked_when_saving_either(tmp_path: Path):
+    with fuse(stack_of(textured()), **BLEND) as result:
+        with pytest.raises(ParameterError, match="there is no depth, weighted-average computes"):
+            result.save(tmp_path / "out", depth_min_confidence=0.3)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_blend_takes_no_weights():
     with pytest.raises(ParameterError, match="weights: engine weighted-average uses none"):
         fuse(stack_of(textured()), **BLEND, weights="mine")

@@ -24,7 +24,7 @@ class LocalVariance(WindowedEnergy):
     """Log of the windowed grey-level variance."""
 
     name: ClassVar[str] = "local-variance"
-    title: ClassVar[str] = "Grey-level variance: sees coarse contrast, least sure at fine detail"
+    title: ClassVar[str] = "Variance of grey levels: coarse contrast, classical, no weights"
     method: ClassVar[str] = "the variance of grey levels in a Gaussian window"
     references: ClassVar[tuple[str, ...]] = (
         'Groen FCA, Young IT, Ligthart G. "A comparison of different focus functions for use in '

@@ -28,7 +28,7 @@ class Tenengrad(WindowedEnergy):
     """Log of the windowed squared gradient."""
 
     name: ClassVar[str] = "tenengrad"
-    title: ClassVar[str] = "Tenengrad: energy of the Sobel gradient; calmer on noise, no weights"
+    title: ClassVar[str] = "Tenengrad: energy of the Sobel gradient, classical, no weights"
     method: ClassVar[str] = (
         "the energy of the Sobel gradient (Tenengrad), averaged in a Gaussian window"
     )

@@ -31,7 +31,7 @@ class WaveletEnergy(WindowedEnergy):
     """Log of the windowed energy of wavelet details."""
 
     name: ClassVar[str] = "wavelet-energy"
-    title: ClassVar[str] = "Energy of wavelet details at two scales: slower, calmer than Laplacian"
+    title: ClassVar[str] = "Energy of wavelet details at two scales: classical, slower, no weights"
     method: ClassVar[str] = (
         "the energy of the detail bands of a stationary wavelet transform at two scales, averaged "
         "in a Gaussian window"

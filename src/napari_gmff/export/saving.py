@@ -80,6 +80,8 @@ def _with_images(result: FusionResult, names: Collection[str]) -> FusionResult:
 def _with_least_confidence(result: FusionResult, least: float) -> FusionResult:
     if not 0 <= least <= 1:
         raise ParameterError(f"depth_min_confidence: must be from 0 to 1, got {least}")
+    if not result.pixels_copied:
+        raise ParameterError(f"depth_min_confidence: there is no depth, {result.why_no_choice}")
     return _with_parameter(result, "depth_min_confidence", least)
 
 

@@ -53,7 +53,7 @@ def test_channels_of_a_stack_are_fused_together_and_shown_as_they_were(viewer, q
     for data, kwargs, _ in layers_of_stack(StackSource(stack), "cells"):
         viewer.add_image(data, **kwargs)
     choices = [words for words, _ in widget.form.editor("channel").choices()]
-    assert choices[1:] == ["DAPI", "actin"]
+    assert choices[1:] == ["each by itself", "DAPI", "actin"]
     widget.form.editor("channel").set_value("actin")
     fuse_and_wait(qtbot, widget)
     fused = [layer for layer in viewer.layers if " fused " in layer.name]
@@ -62,6 +62,35 @@ def test_channels_of_a_stack_are_fused_together_and_shown_as_they_were(viewer, q
     made = set_of(fused[0])
     assert made.params.channel == "actin"
     assert made.source_layers == list(viewer.layers[:2])
+
+
+def test_a_blend_is_one_layer_whose_name_says_what_it_is(viewer, qtbot):
+    widget = docked(viewer, engine="weighted-average")
+    source = add_stack(viewer)
+    fuse_and_wait(qtbot, widget)
+    assert names(viewer) == ["relief", "relief fused (blended)"]
+    layer = viewer.layers[1]
+    with fuse(stack_of(understood(source)), engine="weighted-average") as expected:
+        np.testing.assert_array_equal(layer.data, expected.fused.compute())
+    assert layer.metadata[METADATA_KEY]["provenance"]["pixels_copied"] is False
+    assert not widget.form.editor("weights").isEnabled()
+    assert notices() == []
+
+
+def test_each_channel_by_itself_gets_maps_of_its_own(viewer, qtbot):
+    stack = array_stack(np.stack([textured(seed=1), textured(seed=2)[::-1]]), axes="CZYX")
+    widget = docked(viewer)
+    for data, kwargs, _ in layers_of_stack(StackSource(stack), "cells"):
+        viewer.add_image(data, **kwargs)
+    widget.form.editor("channel").set_value("per-channel")
+    fuse_and_wait(qtbot, widget)
+    made = set_of(viewer.layers[-1])
+    assert made.params.channel == "per-channel"
+    with fuse(stack, engine=CLASSICAL_ENGINE, channel="per-channel") as expected:
+        index = expected.focus_index.compute()
+    for channel, layer in enumerate(made.layers["focus_index"]):
+        np.testing.assert_array_equal(layer.data, index[channel])
+    assert notices() == []
 
 
 def test_a_rectangle_is_fused_and_lies_where_it_was_drawn(viewer, qtbot):
