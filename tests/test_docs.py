@@ -23,6 +23,7 @@ PAGES = (
     "reading-the-focus-map.md",
     "correcting-the-focus-map.md",
     "measuring-heights.md",
+    "inputs.md",
     "limits.md",
     "engines.md",
 )
@@ -127,3 +128,13 @@ def test_the_example_of_an_engine_runs_once_its_package_is_installed(
     package, index = run(use).split("[", 1)
     assert package.split() == ["my-focus", "1.0"]
     assert re.findall(r"\d", index) == ["0", "1", "2", "3"]
+
+
+def test_the_example_of_positions_reads_each(repository: Path, tmp_path: Path, monkeypatch):
+    for name in ("Pos1", "Pos2"):
+        (tmp_path / "stage" / name).mkdir(parents=True)
+        for number, plane in enumerate(textured((3, 20, 20))):
+            tifffile.imwrite(tmp_path / "stage" / name / f"{number}.tif", plane)
+    monkeypatch.chdir(tmp_path)
+    (example,) = blocks(repository / "docs" / "inputs.md", "python")
+    assert run(example) == "Pos1 3 slices\nPos2 3 slices\n"

@@ -110,6 +110,7 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
     list of str
         One name for each series.
     """
+    from napari_gmff.reading.folders import tiff_of_folder
     from napari_gmff.reading.image_files import kind_of
     from napari_gmff.reading.ome_zarr import image_names, is_zarr
     from napari_gmff.reading.tiff_open import open_tiff, series_names
@@ -122,6 +123,8 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
         path = Path(source)
         if is_zarr(path):
             return image_names(str(path))
+        if path.is_dir():
+            path = tiff_of_folder(path) or path
         is_companion = path.name.lower().endswith(".companion.ome")
         if path.is_file() and (is_companion or kind_of(path) == "tiff"):
             return series_names(open_tiff(path))
