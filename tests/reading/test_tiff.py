@@ -346,3 +346,14 @@ def write_linked(folder: Path, data: np.ndarray, *, companion: bool = False) -> 
             metadata=None,
             description=f'<OME {space} UUID="urn:uuid:0000000{c}">{body}</OME>',
         )
+
+
+def test_an_imagej_stack_with_one_colour_table_opens(tmp_path: Path) -> None:
+    path = tmp_path / "fire.tif"
+    table = np.stack([np.arange(256)] * 3).astype(np.uint8)
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": 2.0, "LUTs": [table]}
+    pixels = np.zeros((3, 20, 30), np.uint16)
+    tifffile.imwrite(path, pixels, imagej=True, resolution=(4, 4), metadata=metadata)
+    with read_stack(path) as stack:
+        assert stack.voxel_size_um == (2.0, 0.25, 0.25)
+        assert stack.channels[0].color == "FFFFFF"
