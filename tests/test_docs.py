@@ -21,6 +21,7 @@ PAGES = (
     "correcting-the-focus-map.md",
     "measuring-heights.md",
     "limits.md",
+    "results.md",
 )
 MAX_PICTURE_BYTES = 250_000
 

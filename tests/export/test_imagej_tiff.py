@@ -148,7 +148,7 @@ def test_blended_and_corrected_images_say_so(make_result: MakeResult, tmp_path: 
     make_result(provenance=blended).save(tmp_path / "out", format="imagej")
     with tifffile.TiffFile(tmp_path / "out" / "fused.tif") as tiff:
         info = (tiff.imagej_metadata or {})["Info"]
-    assert "no pixel is a measured one. The slice of 7 pixels was chosen by hand." in info
+    assert "they are not measured values. The slice of 7 pixels was chosen by hand." in info
 
 
 @pytest.mark.parametrize("times", [1, 2])

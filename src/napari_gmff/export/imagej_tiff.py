@@ -209,7 +209,9 @@ def _display(group: zarr.Group, spec: ImageSpec, provenance: Mapping[str, Any]) 
             limits = (limits[0] + 0.5, limits[1] - 0.5)
         tables.append(np.ascontiguousarray(table.T))
         ranges.extend(limits or display_limits(spec, sample_of(spec, coarsest, number)))
-    mode = "composite" if spec.n_channels > 1 else "grayscale"
+    # The colours of maps mean numbers, and cannot be added.
+    of_many = "composite" if spec.kind == "intensity" else "color"
+    mode = of_many if spec.n_channels > 1 else "grayscale"
     facts: dict[str, Any] = {"LUTs": tables, "Ranges": tuple(map(float, ranges)), "mode": mode}
     if spec.n_channels == 1:
         facts |= {"min": float(ranges[0]), "max": float(ranges[1])}
