@@ -26,6 +26,7 @@ PAGES = (
     "inputs.md",
     "limits.md",
     "engines.md",
+    "results.md",
 )
 MAX_PICTURE_BYTES = 250_000
 

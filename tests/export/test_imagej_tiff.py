@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_gmff.errors import OutputError
+from napari_gmff.errors import OutputError, SourceError
 from napari_gmff.export import imagej_tiff
+from napari_gmff.export.imagej_tiff import open_imagej_image
 from napari_gmff.provenance import read_provenance
 from napari_gmff.reading.stack import Channel
 from napari_gmff.results import Geometry
@@ -128,7 +129,7 @@ def test_each_slice_number_has_its_own_colour(make_result: MakeResult, tmp_path:
     with tifffile.TiffFile(tmp_path / "out" / "focus_index.tif") as tiff:
         facts = tiff.imagej_metadata or {}
     # ImageJ looks up the pixels of 8-bit images as they are.
-    table = np.moveaxis(facts["LUTs"][0], 0, -1)
+    table = np.moveaxis(facts["LUTs"], 0, -1)
     assert len(np.unique(table[:4], axis=0)) == 4
     assert facts["Ranges"] == (0.0, 255.0)
 
@@ -147,4 +148,32 @@ def test_blended_and_corrected_images_say_so(make_result: MakeResult, tmp_path: 
     make_result(provenance=blended).save(tmp_path / "out", format="imagej")
     with tifffile.TiffFile(tmp_path / "out" / "fused.tif") as tiff:
         info = (tiff.imagej_metadata or {})["Info"]
-    assert "no pixel is a measured one. The slice of 7 pixels was chosen by hand." in info
+    assert "they are not measured values. The slice of 7 pixels was chosen by hand." in info
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_file_opens_again_where_it_was(
+    make_result: MakeResult, tmp_path: Path, times: int
+) -> None:
+    result = make_result((90, 70), times=times, channels=COLORS)
+    result.save(tmp_path / "out", format="imagej")
+    stack = open_imagej_image(tmp_path / "out" / "fused.tif")
+    assert stack.data.shape == (times, 2, 1, 90, 70)
+    assert stack.voxel_size_um[1:] == pytest.approx((0.5, 0.25))
+    assert stack.origin_yx_um == pytest.approx((10.0, 20.0))
+    assert [channel.name for channel in stack.channels] == ["DAPI", "actin"]
+    found = stack.data.compute().reshape(result.images["fused"].shape)
+    np.testing.assert_array_equal(found, result.fused.compute(), strict=True)
+
+
+def test_images_of_one_colour_table_open_too(make_result: MakeResult, tmp_path: Path) -> None:
+    make_result().save(tmp_path / "out", format="imagej")
+    stack = open_imagej_image(tmp_path / "out" / "focus_index.tif")
+    assert [channel.name for channel in stack.channels] == ["focus index"]
+    assert stack.voxel_size_um[1:] == pytest.approx((0.5, 0.25))
+
+
+def test_another_file_in_its_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fused.tif").write_bytes(b"II*\0 no more than that")
+    with pytest.raises(SourceError, match=r"fused\.tif: not a file that this program wrote"):
+        open_imagej_image(tmp_path / "fused.tif")

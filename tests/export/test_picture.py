@@ -25,6 +25,14 @@ def test_each_slice_has_its_own_flat_colour_and_the_legend_the_same() -> None:
     np.testing.assert_array_equal(bar[32::64], expected)
 
 
+def test_of_a_map_for_each_channel_the_first_is_shown() -> None:
+    channels = (Channel("DAPI"), Channel("GFP"))
+    index = spec("cyx", (2, 1, 4), "uint8", "index", channels=channels)
+    pixels = np.array([[[0, 1, 2, 3]], [[3, 3, 3, 3]]], np.uint8)
+    expected = np.rint(255 * slice_colors(4)[:, :3]).astype(np.uint8)
+    np.testing.assert_array_equal(colored(index, pixels, record(), is_rgb=False)[0], expected)
+
+
 def test_depth_goes_over_the_whole_range_of_the_slices_and_no_data_is_grey() -> None:
     depth = spec("yx", (1, 3), "float32", "depth", unit="µm")
     picture = colored(depth, np.array([[0, 7.5, np.nan]], np.float32), record(), is_rgb=False)

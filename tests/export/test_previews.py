@@ -41,9 +41,9 @@ def test_a_png_has_scale_and_record(make_result: MakeResult, tmp_path: Path) -> 
         assert picture.info["dpi"] == pytest.approx((25400 / 0.5, 25400 / 0.5))
         texts = picture.text
     assert json.loads(texts["Provenance"]) == provenance
-    assert "blended with stackmff-v4, no pixel is a measured one" in texts["Title"]
+    assert "blended by stackmff-v4, not measured values" in texts["Title"]
     assert "12 pixels corrected by hand" in texts["Title"]
-    assert "no pixel is a measured one" in texts["Description"]
+    assert "they are not measured values" in texts["Description"]
 
 
 def test_a_jpeg_has_scale_and_record(make_result: MakeResult, tmp_path: Path) -> None:

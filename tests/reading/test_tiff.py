@@ -411,3 +411,14 @@ def test_a_file_over_4_gb_is_read_where_its_pixels_are(tmp_path: Path) -> None:
         assert stack.storage is not None
         assert stack.storage.kind == "OME-TIFF (BigTIFF)"
         assert stack.storage.n_bytes() < 2**24, "holes take up no room"
+
+
+def test_an_imagej_stack_with_one_colour_table_opens(tmp_path: Path) -> None:
+    path = tmp_path / "fire.tif"
+    table = np.stack([np.arange(256)] * 3).astype(np.uint8)
+    metadata = {"axes": "ZYX", "unit": "um", "spacing": 2.0, "LUTs": [table]}
+    pixels = np.zeros((3, 20, 30), np.uint16)
+    tifffile.imwrite(path, pixels, imagej=True, resolution=(4, 4), metadata=metadata)
+    with read_stack(path) as stack:
+        assert stack.voxel_size_um == (2.0, 0.25, 0.25)
+        assert stack.channels[0].color == "FFFFFF"

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gmff.errors import OutputError
+from napari_gmff.errors import OutputError, SourceError
 from napari_gmff.export.atomic import translate_os_errors
 from napari_gmff.export.display import channel_label, display_limits, lookup_table, sample_of
 from napari_gmff.export.ome_tiff import description_of
 from napari_gmff.export.pyramid import level_shapes
 from napari_gmff.export.working import CHUNK_PX, level_array
 from napari_gmff.provenance import FILE_NAME
+from napari_gmff.reading.stack import Channel, FocusStack
+from napari_gmff.reading.tiff_metadata import facts_of_imagej
 
 if TYPE_CHECKING:
     import zarr
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES = 2**32 - 2**24
 """What a classic TIFF holds; ImageJ writes no other."""
+
+_OPEN_PX = 1024
 
 
 def write_imagej_tiff(result: FusionResult, folder: str | Path) -> list[Path]:
@@ -65,6 +69,55 @@ def write_imagej_tiff(result: FusionResult, folder: str | Path) -> list[Path]:
         text = json.dumps(result.provenance, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
     return files
+
+
+def open_imagej_image(file: Path) -> FocusStack:
+    """Open one of the files again, lazily.
+
+    Parameters
+    ----------
+    file : Path
+        As `write_imagej_tiff` wrote it. The readers of stacks refuse it: it has no slices.
+
+    Returns
+    -------
+    FocusStack
+        Of one slice: axes (T, C, 1, Y, X[, S]).
+
+    Raises
+    ------
+    SourceError
+        If it is not such a file.
+    """
+    import dask.array as da
+    from tifffile import TiffFile, TiffFileError, memmap
+
+    try:
+        with TiffFile(file) as tiff:
+            facts, axes = dict(tiff.imagej_metadata or {}), tiff.series[0].axes
+            sizes = facts_of_imagej(facts, tiff.pages.first).voxel_size_um
+        pixels = memmap(file, mode="r")
+        lengths = dict(zip(axes, pixels.shape, strict=True))
+        shape = tuple(lengths.get(axis, 1) for axis in "TCZYX")
+        chunks = (1, 1, 1, min(_OPEN_PX, shape[3]), min(_OPEN_PX, shape[4]))
+        samples = (lengths["S"],) if "S" in lengths else ()
+        data = da.from_array(pixels.reshape((*shape, *samples)), chunks=(*chunks, *samples))
+    except (OSError, ValueError, KeyError, IndexError, TiffFileError) as error:
+        raise SourceError(f"{file}: not a file that this program wrote ({error})") from None
+    y_um, x_um = sizes[1:]
+    named = facts.get("Labels", ())
+    # tifffile gives a single label as it is, and several in a list.
+    labels = ([named] if isinstance(named, str) else list(named))[: shape[1]]
+    return FocusStack(
+        data=data,
+        name=file.name,
+        voxel_size_um=sizes,
+        origin_yx_um=(
+            -float(facts.get("yorigin", 0)) * (y_um or 0.0),
+            -float(facts.get("xorigin", 0)) * (x_um or 0.0),
+        ),
+        channels=tuple(Channel(label) for label in labels) if len(labels) == shape[1] else (),
+    )
 
 
 def _check_size(file: Path, spec: ImageSpec) -> None:
@@ -146,7 +199,8 @@ def _calibration(spec: ImageSpec, geometry: Geometry) -> dict[str, Any]:
 def _display(group: zarr.Group, spec: ImageSpec, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return names, colours and limits of the channels."""
     coarsest = level_array(group, spec.name, len(level_shapes(spec.shape_yx)) - 1)
-    tables, ranges = [], []
+    tables: list[NDArray[np.uint8]] = []
+    ranges: list[float] = []
     for number in range(spec.n_channels):
         table, limits = lookup_table(spec, number, provenance)
         if spec.kind == "index" and spec.dtype == np.uint8:
@@ -155,8 +209,10 @@ def _display(group: zarr.Group, spec: ImageSpec, provenance: Mapping[str, Any]) 
             limits = (limits[0] + 0.5, limits[1] - 0.5)
         tables.append(np.ascontiguousarray(table.T))
         ranges.extend(limits or display_limits(spec, sample_of(spec, coarsest, number)))
-    mode = "composite" if spec.n_channels > 1 else "grayscale"
-    facts = {"LUTs": tables, "Ranges": tuple(map(float, ranges)), "mode": mode}
+    # The colours of maps mean numbers, and cannot be added.
+    of_many = "composite" if spec.kind == "intensity" else "color"
+    mode = of_many if spec.n_channels > 1 else "grayscale"
+    facts: dict[str, Any] = {"LUTs": tables, "Ranges": tuple(map(float, ranges)), "mode": mode}
     if spec.n_channels == 1:
         facts |= {"min": float(ranges[0]), "max": float(ranges[1])}
     return facts

@@ -76,13 +76,13 @@ def write_label(result: FusionResult, folder: Path, place: LabelPlace) -> None:
     group = zarr.open_group(str(folder), mode="a", zarr_format=layout.zarr_format)
     spec = _label_spec(result, place)
     image = _level_shapes_yx(place)
-    finest = layout.create(group, "0", spec, image[0])
-    fill(finest, partial(_labels_of, result.focus_index, spec, _Offset.of(result, spec)))
+    fine = layout.create(group, "0", spec, image[0])
+    fill(fine, partial(_labels_of, result.focus_index, spec, _Offset.of(result, spec)))
     for level, shape_yx in enumerate(image[1:], start=1):
-        fine = group[str(level - 1)]
         coarse = layout.create(group, str(level), spec, shape_yx)
         fill(coarse, partial(_picked, fine, shape_yx))
-    ours = {"provenance": result.provenance, "result": place.result}
+        fine = coarse
+    ours: Any = {"provenance": result.provenance, "result": place.result}
     facts = {
         "multiscales": [_multiscale(spec, place)],
         "image-label": _image_label(result, place.version),

@@ -209,13 +209,9 @@ def _ome_color(rrggbb: str) -> int:
 
 def description_of(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
     """Say in a sentence or two what the pixels of an image are."""
-    copied = (
-        "Fused intensities, each copied from the slice that focus_index names; "
-        "neighbouring pixels may come from different slices"
-    )
-    blended = "Fused intensities, computed from several slices; no pixel is a measured one"
     meanings = {
-        "intensity": copied if provenance.get("pixels_copied", True) else blended,
+        "intensity": "Fused intensities, each copied from the slice that focus_index names; "
+        "neighbouring pixels may come from different slices",
         "index": "Number of the slice each pixel was taken from, from 0",
         "depth": f"Position of best focus in {spec.unit or 'slice numbers'}",
         "confidence": "Trust in the choice of slice, from 0 to 1",

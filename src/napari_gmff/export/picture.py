@@ -56,7 +56,8 @@ def colored(
     Parameters
     ----------
     spec : ImageSpec
-        The image; of several time points, `pixels` is one.
+        The image; of several time points, `pixels` is one. Of a map of several channels the first
+        is shown.
     pixels : ndarray, (C)YX
         Small enough for a picture.
     provenance : mapping
@@ -71,6 +72,8 @@ def colored(
     """
     if "c" not in spec.axes:
         pixels = pixels[np.newaxis]
+    if spec.kind != "intensity":
+        pixels = pixels[:1]  # the colours of maps mean numbers, and cannot be added
     if is_rgb and spec.kind == "intensity" and spec.dtype == np.uint8:
         return np.ascontiguousarray(np.moveaxis(pixels[:3], 0, -1))
     common = _limits(spec, pixels[:3]) if is_rgb else None

@@ -177,8 +177,10 @@ def _resized(plane: NDArray[Any], shape_yx: tuple[int, int], spec: ImageSpec) ->
 
 def _caption(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
     parts = [str(provenance["source"]["name"]), spec.title]
-    if not provenance.get("pixels_copied", True):
-        parts.append(f"blended with {provenance['engine']}, no pixel is a measured one")
+    if spec.kind != "intensity" and spec.n_channels > 1:
+        parts.append(f"{spec.channels[0].name}, the first of {spec.n_channels} channels")
+    if spec.kind == "intensity" and not provenance.get("pixels_copied", True):
+        parts.append(f"blended by {provenance['engine']}, not measured values")
     corrected = provenance.get("corrections", {}).get("n_pixels")
     if corrected:
         parts.append(f"{corrected} pixels corrected by hand")

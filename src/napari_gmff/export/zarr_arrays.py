@@ -73,7 +73,7 @@ class ZarrLayout:
         }
         if self.zarr_format == 2:
             separator: Any = {"name": "v2", "separator": "/"}
-            blosc = {"id": "blosc", "cname": "zstd", "clevel": 3, "shuffle": 1}
+            blosc: Any = {"id": "blosc", "cname": "zstd", "clevel": 3, "shuffle": 1}
             return group.create_array(
                 path, compressors=blosc, chunk_key_encoding=separator, **options
             )

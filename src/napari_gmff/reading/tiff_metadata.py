@@ -158,7 +158,10 @@ def _pixel_um(page: TiffPage, tag: str, um: float) -> float | None:
 def _lut_channels(metadata: Mapping[str, Any]) -> tuple[Channel, ...]:
     """Colours are the brightest entries of the colour tables."""
     found = []
-    for index, table in enumerate(metadata.get("LUTs") or ()):
+    tables = metadata.get("LUTs")
+    # tifffile gives a single table as it is, and several in a list.
+    listed = [tables] if isinstance(tables, np.ndarray) else tables or ()
+    for index, table in enumerate(listed):
         colors = np.asarray(table)
         if colors.shape != (3, 256):
             return ()

@@ -20,7 +20,7 @@ from tests.gui.heights.test_surface_view import show
 from tests.gui.layers.test_saved_fusions import reopened
 from tests.gui.sets import fused_set
 
-ZARR, TIFF = save_command._FORMATS
+ZARR, OLDER_ZARR, TIFF, IMAGEJ = save_command._FORMATS
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from npe2 import PluginManager
 
-from napari_gmff import open_result
+from napari_gmff import fuse, open_result, read_stack
+from napari_gmff._napari.files.writer import save_layers
 from napari_gmff._napari.layers.saved_results import open_saved
 from napari_gmff.errors import OutputError
+from napari_gmff.params import FORMATS
 from napari_gmff.provenance import read_provenance
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
@@ -87,6 +90,54 @@ def test_what_was_saved_opens_again_as_the_same_layers(viewer, tmp_path, ending)
         np.testing.assert_array_equal(np.asarray(layer.data), np.asarray(other.data))
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_opens_again_as_the_same_layers_at_the_same_place(viewer, tmp_path, format):
+    before = result_layers(viewer)
+    described = [layer.as_layer_data_tuple() for layer in before]
+    save_layers(str(tmp_path / "saved"), described, format)
+    again = ViewerModel().open(tmp_path / "saved", plugin=PLUGIN)
+    assert {layer.name for layer in again} == {layer.name for layer in before}
+    by_name = {layer.name: layer for layer in before}
+    for layer in again:
+        other = by_name[layer.name]
+        np.testing.assert_allclose(layer.scale, other.scale)
+        np.testing.assert_allclose(layer.translate, other.translate, atol=1e-9)
+        assert layer.units == other.units
+        np.testing.assert_array_equal(np.asarray(layer.data), np.asarray(other.data), strict=True)
+
+
+def test_a_result_in_shards_opens_as_one_without(tmp_path):
+    viewer = ViewerModel()
+    made = fused_set(viewer, stack_of(textured((4, 700, 600)), voxel_size_um=(2.0, 0.5, 0.5)))
+    made.result.save(tmp_path / "saved", shard_px=512)
+    again = ViewerModel().open(tmp_path / "saved", plugin=PLUGIN)
+    (fused,) = [layer for layer in again if layer.name == "relief fused"]
+    assert fused.multiscale
+    np.testing.assert_allclose(fused.scale, (0.5, 0.5))
+    np.testing.assert_array_equal(np.asarray(fused.data[0]), made.result.fused.compute())
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_result_within_its_stack_opens_from_its_own_folder(tmp_path, version):
+    stack = tmp_path / "stack.ome.zarr"
+    group = zarr.open_group(str(stack), mode="w", zarr_format=2 if version == "0.4" else 3)
+    group.create_array("0", data=textured((4, 90, 70)))
+    axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "zyx"]
+    scale = {"type": "scale", "scale": [2.0, 0.5, 0.25]}
+    datasets = [{"path": "0", "coordinateTransformations": [scale]}]
+    facts = {"multiscales": [{"version": version, "axes": axes, "datasets": datasets}]}
+    group.attrs.update(facts if version == "0.4" else {"ome": {"version": "0.5", **facts}})
+    with read_stack(stack) as one, fuse(one, engine="laplacian-energy") as result:
+        folder = result.append_to(stack)
+        expected = result.fused.compute()
+    layers = {layer.name: layer for layer in ViewerModel().open(folder, plugin=PLUGIN)}
+    assert set(layers) >= {"stack fused", "stack focus index", "stack depth", "stack confidence"}
+    np.testing.assert_allclose(layers["stack fused"].scale, (0.5, 0.25))
+    np.testing.assert_array_equal(np.asarray(layers["stack fused"].data), expected)
+    slices = ViewerModel().open(stack, plugin=PLUGIN)
+    assert slices[0].data.shape[-3:] == (4, 90, 70)
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_single_layer_is_saved_alone(viewer, tmp_path, ending):
     path = tmp_path / f"index{ending}"
@@ -131,8 +182,6 @@ def test_nothing_that_exists_is_ever_replaced(viewer, tmp_path):
 
 
 def test_a_result_cannot_be_saved_over_itself(viewer, tmp_path):
-    from napari_gmff._napari.files.writer import save_layers
-
     path = tmp_path / "saved.ome.zarr"
     save(viewer, result_layers(viewer), path)
     reopened = ViewerModel()
@@ -171,7 +220,7 @@ def test_layers_without_their_fusion_say_so(viewer, tmp_path):
 def test_a_failed_save_leaves_nothing_behind(viewer, tmp_path, monkeypatch):
     from napari_gmff.export import saving
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(saving, "finish_ome_zarr", fail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,7 @@ from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff._napari.layers.stack_layers import LayerTuple, short_name
 from napari_gmff.errors import SourceError
 from napari_gmff.export.atomic import is_result
+from napari_gmff.export.imagej_tiff import open_imagej_image
 from napari_gmff.export.layout import IMAGE_NAMES, Geometry, ImageSpec, Kind
 from napari_gmff.export.pyramid import level_shapes
 from napari_gmff.export.working import create_working_store, write_block
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
 SAVED_KEY = "saved"
 """Key among the facts of a result layer that names the `SavedSet` it was opened from."""
 
-_TIFF_ENDINGS = (".ome.tif", ".tif")
+_OPENERS: dict[str, Callable[[Path], FocusStack]] = {
+    ".ome.tif": read_stack,
+    ".tif": open_imagej_image,
+}
 _COPY_PX = 2048
 
 _KINDS: dict[str, Kind] = {
@@ -209,10 +213,10 @@ def layers_of_saved(saved: SavedSet, only: str | None = None) -> list[LayerTuple
 def _open_tiffs(folder: Path) -> SavedSet:
     provenance = read_provenance(folder)
     stacks = {}
-    for name, ending in product(IMAGE_NAMES, _TIFF_ENDINGS):
+    for name, ending in product(IMAGE_NAMES, _OPENERS):
         file = folder / f"{name}{ending}"
         if file.is_file():
-            stacks[name] = read_stack(file)
+            stacks[name] = _OPENERS[ending](file)
     if not stacks:
         raise SourceError(f"{folder}: its images are missing, only {FILE_NAME} is there")
     is_rgb = any(stack.has_samples for stack in stacks.values())
