@@ -20,6 +20,7 @@ PAGES = (
     "reading-the-focus-map.md",
     "correcting-the-focus-map.md",
     "measuring-heights.md",
+    "interrupted-runs.md",
     "limits.md",
 )
 MAX_PICTURE_BYTES = 250_000
