@@ -24,6 +24,7 @@ PAGES = (
     "correcting-the-focus-map.md",
     "measuring-heights.md",
     "inputs.md",
+    "interrupted-runs.md",
     "limits.md",
     "engines.md",
     "results.md",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,21 @@ def test_other_folders_are_no_unfinished_work(tmp_path: Path) -> None:
     (tmp_path / ".mine.unfinished" / "run.json").write_text("{}")
     assert find_leftovers(tmp_path) == []
     assert not (tmp_path / ".mine.unfinished" / "lock").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_run_killed_before_its_first_window_leaves_nothing_of_use(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path;"
+        "from napari_gmff.unfinished.work import unfinished_work;"
+        "work = unfinished_work(Path(sys.argv[1]), False); work.__enter__();"
+        "print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert find_leftovers(tmp_path) == []
+        process.kill()
+    (left,) = find_leftovers(tmp_path)
+    assert (left.out, left.n_windows, left.record) == (tmp_path / "out", 0, None)

@@ -26,11 +26,15 @@ def warn_of_leftovers(out: Path) -> None:
         _warn(f"{partial}: left by a run that was killed, delete it if it is yours")
     for left in find_leftovers(out.parent):
         # Of this very output the run itself says what becomes of it.
-        if left.out.name != out.name:
+        if left.out.name == out.name:
+            continue
+        if left.n_windows:
             _warn(
                 f"{left.folder}: unfinished work for {left.out} ({left.amount} done); "
                 f"{_how_to_go_on(left)}, or delete it if it is yours"
             )
+        else:
+            _warn(f"{left.folder}: left by a run that was killed, delete it if it is yours")
 
 
 @contextmanager

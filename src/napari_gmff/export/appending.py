@@ -21,9 +21,9 @@ from napari_gmff.export.atomic import check_output, staging, translate_os_errors
 from napari_gmff.export.label_image import LabelPlace, list_label, write_label
 from napari_gmff.export.saving import layout_of, write_zarr
 from napari_gmff.params import DEFAULT_NAME
+from napari_gmff.reading.addresses import is_remote
 from napari_gmff.reading.ome_zarr import image_names, is_zarr
 from napari_gmff.reading.ome_zarr_metadata import Multiscale, multiscale_of, ome_attributes
-from napari_gmff.reading.addresses import is_remote
 
 if TYPE_CHECKING:
     from napari_gmff.export.zarr_arrays import OmeVersion

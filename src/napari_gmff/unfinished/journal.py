@@ -145,6 +145,12 @@ def replace_file(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
+    if os.name == "posix":  # Windows opens no folder, and needs none
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def checksum(data: bytes) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_gmff.errors import ResumeError
 from napari_gmff.export.atomic import UNFINISHED, unfinished_folder
 from napari_gmff.unfinished.journal import Journal
+from napari_gmff.unfinished.lock import FILE_NAME as LOCK_NAME
 from napari_gmff.unfinished.lock import FolderLock
 from napari_gmff.unfinished.record import RunRecord, load_record
 from napari_gmff.unfinished.work import JOURNAL_NAME, has_work
@@ -24,9 +25,9 @@ class Leftover:
     out : Path
         Output that it belongs to.
     n_windows : int
-        Windows that are noted as finished.
+        Windows that are noted as finished; 0 for a run that was killed before the first was.
     record : RunRecord or None
-        Of the run; None where it is damaged.
+        Of the run; None where it is damaged or was not written yet.
     """
 
     folder: Path
@@ -57,14 +58,16 @@ def find_leftovers(folder: Path) -> list[Leftover]:
 
 
 def _looked_at(folder: Path, out: Path) -> Leftover | None:
-    if not has_work(folder):
-        return None
+    if not (folder / LOCK_NAME).exists():
+        return None  # none of ours
     try:
         FolderLock(folder, out).release()
     except ResumeError:
         return None
     except OSError:
         pass  # a colleague's, which may be read at most
+    if not has_work(folder):
+        return Leftover(folder, out, 0, None)
     try:
         content = Journal(folder / JOURNAL_NAME).read()
     except OSError:

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_gmff.engine_input import ChannelScale, EngineInput
+from pydantic import TypeAdapter
+
+from napari_gmff.engine_input import EngineInput  # noqa: TC001 - pydantic resolves it
 from napari_gmff.errors import ResumeError
 from napari_gmff.unfinished.journal import checksum, replace_file
 
@@ -99,13 +101,4 @@ def load_record(folder: Path, out: Path) -> RunRecord | None:
             f"{out}: the unfinished work cannot be continued, the schema version of {path} must "
             f"be {SCHEMA_VERSION}, got {version!r}; {START_AGAIN}"
         )
-    return RunRecord(**{**run, "inputs": [_input(one) for one in run["inputs"]]})
-
-
-def _input(values: dict[str, Any]) -> EngineInput:
-    scales = tuple(ChannelScale(**scale) for scale in values["scales"])
-    constant = tuple(values["constant_slices"])
-    channels = tuple(_input(one) for one in values["channels"])
-    return EngineInput(
-        **{**values, "scales": scales, "constant_slices": constant, "channels": channels}
-    )
+    return TypeAdapter(RunRecord).validate_python(run)
