@@ -423,8 +423,10 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("n_windows", [3, 8])
+@pytest.mark.parametrize(
+    ("damage", "n_windows"),
+    [*((damage, 8) for damage in DAMAGE), ("cut in half", 3), ("gone", 3)],
+)
 def test_only_what_is_damaged_is_done_again(
     folder: Path, expected: dict[str, bytes], damage: str, n_windows: int
 ) -> None:
@@ -455,8 +457,14 @@ def test_a_chunk_torn_by_a_window_that_never_finished_is_no_obstacle(
     assert files_of(folder / "out") == expected
 
 
-@pytest.mark.parametrize("name", ["zarr.json", "fused/zarr.json", "depth/0/zarr.json"])
-@pytest.mark.parametrize("damage", ["gone", "empty", "a flipped byte in the middle"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("zarr.json", "gone"),
+        ("fused/zarr.json", "empty"),
+        ("depth/0/zarr.json", "a flipped byte in the middle"),
+    ],
+)
 def test_metadata_of_the_store_are_restored(
     folder: Path, expected: dict[str, bytes], name: str, damage: str
 ) -> None:
@@ -483,12 +491,12 @@ def test_a_journal_damaged_anywhere_costs_its_windows_and_nothing_else(
     n_bytes = (kept / "journal").stat().st_size
     line = n_bytes // 3
     works = copies(kept, work_of(folder / "out"))
-    for cut, n_left in [(0, 0), (line + 9, 1), (n_bytes - 1, 2)]:
+    for cut, n_left in [(0, 0), (n_bytes - 1, 2)]:
         journal = next(works) / "journal"
         journal.write_bytes(journal.read_bytes()[:cut])
         assert n_fused(resumed(folder / "out", overwrite=True)) == N_WINDOWS - n_left
         assert files_of(folder / "out") == expected
-    for position in (20, line - 1, 2 * line):
+    for position in (20, line - 1):
         flip(next(works) / "journal", position)
         steps = resumed(folder / "out", overwrite=True)
         assert N_WINDOWS - 3 < n_fused(steps) <= N_WINDOWS - 1
@@ -563,7 +571,15 @@ def test_other_parameters_are_refused_by_name(
             resumed(folder / "out", stack, **changed)
         assert "images" not in str(caught.value)
         assert "starts from the beginning" in str(caught.value)
-        assert n_fused(resumed(folder / "out", stack, memory_limit_mb=64, threads=1)) == 6
+
+
+def test_what_cannot_change_the_result_may_differ(folder: Path, expected: dict[str, bytes]) -> None:
+    stopped_after(2, folder / "out")
+    # A network's threads change its rounding; this engine has none.
+    assert n_fused(resumed(folder / "out", memory_limit_mb=64, threads=1)) == N_WINDOWS - 2
+    found, whole = files_of(folder / "out"), dict(expected)
+    del found["zarr.json"], whole["zarr.json"]  # the record names the parameters
+    assert found == whole
 
 
 def test_a_source_changed_where_its_fingerprint_does_not_look_is_refused(
@@ -646,3 +662,30 @@ def test_other_weights_and_threads_are_refused(folder: Path, tmp_path: Path) -> 
     assert n_fused(resumed(folder / "out", stack, **options)) >= 1
     with open_result(folder / "out") as result:
         assert result.provenance["interruptions"] == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_damaged_the_result_is_right_or_the_run_refused(
+    folder: Path, expected: dict[str, bytes], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    stopped_after(int(rng.integers(1, N_WINDOWS + 1)), folder / "out")
+    files = [path for path in sorted(work_of(folder / "out").rglob("*")) if path.is_file()]
+    for path in rng.choice(np.array(files, dtype=object), int(rng.integers(1, 4)), replace=False):
+        kind = rng.choice(["gone", "cut", "flipped", "longer"])
+        data = path.read_bytes()
+        place = int(rng.integers(0, len(data) + 1))
+        if kind == "gone":
+            path.unlink()
+        elif kind == "cut":
+            path.write_bytes(data[:place])
+        elif kind == "longer":
+            path.write_bytes(data[:place] + rng.bytes(50) + data[place:])
+        elif data:
+            flip(path, min(place, len(data) - 1))
+    try:
+        resumed(folder / "out")
+    except ResumeError:
+        fuse(stack_of(ARRAY), output=folder / "out", keep_unfinished=True, **OPTIONS).close()
+    assert files_of(folder / "out") == expected
+    assert [path.name for path in folder.iterdir()] == ["out"]

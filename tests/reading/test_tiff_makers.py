@@ -160,6 +160,18 @@ def test_an_ndtiff_index_leads_nowhere_else(tmp_path: Path, named: str, reason: 
             read_stack(source)
 
 
+@pytest.mark.parametrize("kind", ["mmstack", "ndtiff"])
+def test_numbers_beyond_any_stack_are_damage_and_take_no_time(tmp_path: Path, kind: str) -> None:
+    data = pixels(2, 3, 12, 14)
+    if kind == "mmstack":
+        planes = mm_planes(data) | {(0, 0, 0, 2**31): data[0, 0]}
+        source = write_mmstack(tmp_path / "a_MMStack.ome.tif", planes, MM_SUMMARY)
+    else:
+        source = write_ndtiff(tmp_path / "nd", [*nd_planes(data, 0), *nd_planes(data, 2**31)], {})
+    with pytest.raises(SourceError, match=r"its numbers make .* planes, of 1000000 at most"):
+        read_stack(source)
+
+
 @pytest.mark.parametrize("part", [0.01, 0.3, 0.9])
 def test_a_cut_ndtiff_index_is_refused(tmp_path: Path, part: float) -> None:
     folder = write_ndtiff(tmp_path / "nd", nd_planes(pixels(2, 3, 12, 14)), {})

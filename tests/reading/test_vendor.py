@@ -117,6 +117,35 @@ def test_a_missing_frame_of_nd2_is_refused_and_not_made_of_zeros(tmp_path: Path)
         read_stack(path)
 
 
+def test_a_missing_plane_of_czi_is_refused_and_not_made_of_zeros(tmp_path: Path) -> None:
+    czi = pytest.importorskip("pylibCZIrw.czi")
+    path = tmp_path / "a.czi"
+    with czi.create_czi(str(path)) as file:
+        for z in (0, 1, 3):
+            file.write(pixels(20, 24), plane={"C": 0, "Z": z, "T": 0})
+        file.write_metadata(document_name="made", channel_names={0: "dye"})
+    with pytest.raises(SourceError, match=r"a\.czi: 4 planes are described for scene 0, found 3"):
+        read_stack(path)
+
+
+@pytest.mark.parametrize(
+    ("segment", "offsets"),
+    [(b"ZISRAWDIRECTORY", (128, 134, 160, 168)), (b"ZISRAWSUBBLOCK", (8, 16, 52, 56))],
+)
+def test_damage_of_czi_is_found_before_its_library_can_crash(
+    tmp_path: Path, segment: bytes, offsets: tuple[int, ...]
+) -> None:
+    pytest.importorskip("pylibCZIrw")
+    path = write_czi(tmp_path / "a.czi", pixels(1, 1, 3, 20, 24))
+    data = path.read_bytes()
+    for offset in offsets:
+        changed = bytearray(data)
+        changed[data.index(segment) + 32 + offset] ^= 0x40
+        path.write_bytes(changed)
+        with pytest.raises(SourceError, match=r"a\.czi: (damaged Zeiss CZI|3 planes are desc)"):
+            read_stack(path)
+
+
 @pytest.mark.parametrize("kind", PACKAGES)
 @pytest.mark.parametrize("part", [0.0005, 0.3, 0.7, 0.99])
 def test_a_cut_file_is_refused_in_one_sentence(tmp_path: Path, kind: str, part: float) -> None:

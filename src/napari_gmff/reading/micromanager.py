@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from napari_gmff.errors import SourceError
 from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.ome_xml import check_inside
 from napari_gmff.reading.stack import Channel
-from napari_gmff.reading.tiff_check import count_pages
+from napari_gmff.reading.tiff_check import MOST_PAGES, count_pages
 from napari_gmff.reading.tiff_metadata import ImageFacts, finite
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ _IS_PART = (
     "The set holds fewer planes than were planned: files are missing, or it was stopped; what is "
     "there is read."
 )
+
+_COUNTS = ("Channels", "Slices", "Frames", "Positions")
+"""Of the summary, in the order of the index."""
 
 _LABELS = ("Label", "label", "DeviceLabel")
 _NUMBERS_BYTES = 32
@@ -91,6 +95,21 @@ def facts_of_ndtiff(tiff: TiffFile, path: Path, n_positions: int) -> list[ImageF
     return [_facts(name, summary, first, channels, z_um) for name in names]
 
 
+def check_mmstack(tiff: TiffFile, name: str) -> None:
+    """Check the numbers in the index of an MMStack file, for which room would be made.
+
+    Raises
+    ------
+    SourceError
+        If they are far more than there can be planes.
+    """
+    index = (tiff.micromanager_metadata or {}).get("IndexMap")
+    summary = _mapping((tiff.micromanager_metadata or {}).get("Summary"))
+    planned = [finite(summary.get(key)) or 1.0 for key in _COUNTS]
+    largest = [1] * len(planned) if index is None or not len(index) else index[:, :4].max(0) + 1.0
+    _check_count([max(pair) for pair in zip(planned, largest, strict=True)], name)
+
+
 def check_ndtiff(path: Path, name: str) -> None:
     """Check that the files an NDTiff index names lie beside it, and are whole.
 
@@ -99,9 +118,17 @@ def check_ndtiff(path: Path, name: str) -> None:
     SourceError
         That names the file that does not.
     """
-    names = dict.fromkeys(file_name for _, file_name, *_ in _index_entries(path.parent))
+    names: dict[str, None] = {}
+    ranges: dict[str, tuple[int, int]] = {}
+    for axes, file_name, *_ in _index_entries(path.parent):
+        names[file_name] = None
+        for axis, value in axes.items():
+            place = value if _is_number(value) else 0
+            low, high = ranges.get(axis, (place, place))
+            ranges[axis] = min(low, place), max(high, place)
     if not names:
         raise SourceError(f"{name}: its {INDEX} is damaged or lists no planes")
+    _check_count([high - low + 1.0 for low, high in ranges.values()], name)
     for file_name in names:
         _check_file(path.parent, file_name, name)
         count_pages(path.parent / file_name, f"{name}: {file_name}")
@@ -118,6 +145,14 @@ def ndtiff_file(folder: Path) -> Path | None:
                 _check_file(place, file_name, str(folder))
                 return place / file_name
     return None
+
+
+def _check_count(lengths: Sequence[float], name: str) -> None:
+    count = math.prod(lengths)
+    if not 1 <= count <= MOST_PAGES:
+        raise SourceError(
+            f"{name}: damaged index, its numbers make {count:.3g} planes, of {MOST_PAGES} at most"
+        )
 
 
 def _check_file(folder: Path, file_name: str, name: str) -> None:

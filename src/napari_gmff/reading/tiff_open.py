@@ -14,7 +14,12 @@ import numpy as np
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.messages import first_line
-from napari_gmff.reading.micromanager import check_ndtiff, facts_of_mmstack, facts_of_ndtiff
+from napari_gmff.reading.micromanager import (
+    check_mmstack,
+    check_ndtiff,
+    facts_of_mmstack,
+    facts_of_ndtiff,
+)
 from napari_gmff.reading.ome_text import (
     check_linked,
     first_linked,
@@ -92,7 +97,9 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
         path = first_linked(path, name, root)
     n_pages = count_pages(path, name)
     # tifffile reports damage by logging; the filter is global, so one opening at a time.
-    with _QUIET_LOCK, quiet_tifffile() as logged, ExitStack() as closing:
+    # Damaged numbers make numpy warn as well.
+    quiet = np.errstate(all="ignore")
+    with _QUIET_LOCK, quiet, quiet_tifffile() as logged, ExitStack() as closing:
         try:
             tiff = closing.enter_context(tifffile.TiffFile(path))
             if text is None:
@@ -108,6 +115,8 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
                 tiff = closing.enter_context(tifffile.TiffFile(path, omexml=text))
             if tiff.is_ndtiff:
                 check_ndtiff(path, name)
+            elif tiff.is_mmstack:
+                check_mmstack(tiff, name)
             series = [part for one in tiff.series for part in split_positions(one)]
             facts = _facts_of_makers(tiff, path, series, logged)
             linked = linked or _files_beside(path, series)

@@ -17,6 +17,7 @@ from napari_gmff.reading.stack import Channel, FocusStack
 from napari_gmff.reading.storage import Storage
 from napari_gmff.reading.tiff_metadata import finite
 from napari_gmff.reading.vendor import VendorImage
+from napari_gmff.reading.vendor_czi_check import check_planes, check_segments
 from napari_gmff.reading.vendor_planes import Place, lazy_planes
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class _Scene(NamedTuple):
 
 def images_in(path: Path, closing: ExitStack) -> list[VendorImage]:
     """List the scenes of a file; see `vendor.OpenImages`."""
+    check_planes(path, check_segments(path))
     file = closing.enter_context(czi.open_czi(str(path)))
     box = file.total_bounding_box_no_pyramid
     for axis, what in _OTHER_AXES.items():
