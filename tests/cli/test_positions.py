@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,42 @@ def test_an_interrupt_ends_the_run_and_finished_positions_stay(
     fuse(source, tmp_path / "out", code=130)
     assert_fused_from(tmp_path / "out" / "A_1", STACKS["A/1"])
     assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_resuming_keeps_finished_positions_and_fuses_the_rest(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    fuse(source, out)
+    before = (out / "A_1" / "zarr.json").stat()
+    shutil.rmtree(out / "B_2")
+    capsys.readouterr()
+    fuse(source, out, "--resume")
+    assert "1 of 2 positions fused, 1 were there already" in capsys.readouterr().out
+    assert (out / "A_1" / "zarr.json").stat() == before
+    assert_fused_from(out / "B_2", STACKS["B/2"])
+    fuse(source, out, "--resume", "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["positions"] == report["failed"] == {}
+    assert report["done_before"] == {"A/1": str(out / "A_1"), "B/2": str(out / "B_2")}
+
+
+@pytest.mark.parametrize("change", ["parameters", "pixels"])
+def test_resuming_never_takes_the_result_of_another_run_for_one_of_this(
+    change: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    fuse(source, out)
+    shutil.rmtree(out / "B_2")
+    if change == "pixels":
+        with tifffile.TiffWriter(source, ome=True) as writer:
+            for name, data in STACKS.items():
+                options = {"metadata": {"axes": "ZYX", "Name": name}}
+                writer.write(data + np.uint8(1), photometric="minisblack", **options)
+        fuse(source, out, "--resume", code=2)
+        expected = r"A_1: .*another run \(source: was .*, now "
+    else:
+        fuse(source, out, "--resume", "--block-px", "512", code=2)
+        expected = r"A_1: .*another run \(block_px: was 1024, now 512\)"
+    assert re.search(expected, capsys.readouterr().err)
+    assert not (out / "B_2").exists()

@@ -27,6 +27,7 @@ _MOST_NAMED = 5
 class _Tally:
     """What became of the positions, by name."""
 
+    kept: dict[str, Path] = field(default_factory=dict)
     fused: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -67,12 +68,14 @@ def fuse_positions(
     Returns
     -------
     int
-        0, or 2 if a position failed. Every output is complete or not there at all.
+        0, or 2 if a position failed. Every output is complete or not there at all; with
+        ``--resume`` those that are there already are kept.
 
     Raises
     ------
     OutputError
-        Before anything is fused, if an output is in the way.
+        Before anything is fused, if an output is in the way, or, with ``--resume``, is the result
+        of another run.
     ParameterError
         If corrections were given: they are those of one stack.
     GmffError
@@ -92,6 +95,9 @@ def fuse_positions(
         )
     outputs = [args.output / name for name in folder_names(positions)]
     _check_outputs(args, outputs)
+    if args.resume:
+        for position, output in zip(positions, outputs, strict=True):
+            _check_finished(output, params, position)
     is_new = not args.output.exists()
     tally = _Tally()
     try:
@@ -111,9 +117,14 @@ def _fuse_all(
     fuse_one: FuseOne,
     tally: _Tally,
 ) -> None:
+    from napari_gmff.export.atomic import is_result
+
     names = [position.name for position, _ in pairs]
     for position, output in pairs:
         name = position.name if names.count(position.name) == 1 else str(position.number)
+        if args.resume and is_result(output):
+            tally.kept[name] = output
+            continue
         one_args = argparse.Namespace(**{**vars(args), "output": output})
         one_params = params.model_copy(update={"position": name})
         try:
@@ -142,6 +153,8 @@ def _check_outputs(args: argparse.Namespace, outputs: Sequence[Path]) -> None:
             f"{out}: is a result itself, and the source holds {len(outputs)} positions; give "
             "another folder, or one of them with --position"
         )
+    if args.resume:
+        outputs = [path for path in outputs if not is_result(path)]
     there = [path.name for path in outputs if os.path.lexists(path)]
     if there and not args.overwrite:
         more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
@@ -153,12 +166,48 @@ def _check_outputs(args: argparse.Namespace, outputs: Sequence[Path]) -> None:
         check_output(path, args.overwrite)
 
 
+def _check_finished(output: Path, params: RunParams, position: Position) -> None:
+    """Refuse to take a result for one of this run that was fused in another way."""
+    from napari_gmff.export.atomic import is_result
+    from napari_gmff.params import FuseParams, ReadParams
+    from napari_gmff.provenance import read_provenance
+    from napari_gmff.reading.open import read_stack
+    from napari_gmff.unfinished.identity import differences
+
+    if not is_result(output):
+        return
+    record = read_provenance(output)
+    fields = set(FuseParams.model_fields)
+    options = params.model_dump(
+        include=set(ReadParams.model_fields) - {"position"}, exclude_unset=True
+    )
+    with read_stack(position, **options) as stack:
+        now = {"source": stack.fingerprint, **params.model_dump(mode="json", include=fields)}
+    found = record["parameters"]
+    was = {"source": record["source"]["fingerprint"], **{name: found.get(name) for name in fields}}
+    named = ", ".join(differences(was, now))
+    if named:
+        raise OutputError(
+            f"{output}: --resume keeps finished positions, but this one is of another run "
+            f"({named}); without --resume, and with --overwrite, all are fused again"
+        )
+
+
 def _report(args: argparse.Namespace, tally: _Tally) -> None:
-    n_all = len(tally.fused) + len(tally.failed)
+    n_all = len(tally.kept) + len(tally.fused) + len(tally.failed)
     if args.json:
-        print_json({"output": str(args.output), "positions": tally.fused, "failed": tally.failed})
+        done_before = {name: str(path) for name, path in tally.kept.items()}
+        print_json(
+            {
+                "output": str(args.output),
+                "positions": tally.fused,
+                "done_before": done_before,
+                "failed": tally.failed,
+            }
+        )
     elif not args.quiet:
-        print(f"{args.output}: {len(tally.fused)} of {n_all} positions fused")
+        before = f", {len(tally.kept)} were there already" if tally.kept else ""
+        print(f"{args.output}: {len(tally.fused)} of {n_all} positions fused{before}")
     if tally.failed:
         print(
             f"napari-gmff: {len(tally.failed)} of {n_all} positions failed: "
