@@ -113,16 +113,10 @@ def _fused_and_corrected(
 ) -> FusionResult:
     """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
     from napari_gmff.corrected_result import apply_corrections
-    from napari_gmff.engines.registry import is_blend
-    from napari_gmff.errors import ParameterError
     from napari_gmff.pipeline import fuse
 
     corrections.check_stack(stack)
-    if is_blend(params.engine):
-        raise ParameterError(
-            f"corrections: engine {params.engine} computes pixels and chooses no slices, so there "
-            "is nothing to correct"
-        )
+    _check_one_choice(stack, params)
     with fuse(stack, params=params, on_progress=show) as result:
         corrected = apply_corrections(result, stack, corrections)
         try:
@@ -131,6 +125,24 @@ def _fused_and_corrected(
             corrected.close()
             raise
     return corrected
+
+
+def _check_one_choice(stack: FocusStack, params: RunParams) -> None:
+    """Refuse corrections of what will have no one focus index, before it is fused."""
+    from napari_gmff.engines.registry import is_blend
+    from napari_gmff.errors import ParameterError
+    from napari_gmff.params import PER_CHANNEL
+
+    if is_blend(params.engine):
+        raise ParameterError(
+            f"corrections: engine {params.engine} computes pixels and chooses no slices, so there "
+            "is nothing to correct"
+        )
+    if params.channel == PER_CHANNEL and stack.n_channels > 1:
+        raise ParameterError(
+            "corrections: with channel per-channel each channel is focused by itself, and only "
+            "one choice for all channels can be corrected"
+        )
 
 
 def _warn_of_leftovers(out: Path) -> None:
