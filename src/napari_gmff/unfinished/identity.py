@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_gmff.engines.registry import package_of
 from napari_gmff.errors import ResumeError
 from napari_gmff.params import FuseParams
 from napari_gmff.provenance import library_versions
@@ -69,6 +70,7 @@ def identity_of(
             name: value for name, value in values.items() if name not in _WITHOUT_EFFECT
         },
         "engine": described,
+        "engine_package": package_of(engine.name),
         "format": format,
         "source": {
             "pixels and metadata (sha256)": stack.fingerprint,
