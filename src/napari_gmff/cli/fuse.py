@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
 from napari_gmff.cli.progress import progress_bar
+from napari_gmff.errors import ParameterError
 from napari_gmff.params import DEFAULT_NAME, FORMATS, ReadParams
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def add_fuse_parser(subparsers: Any) -> None:
         "the focus index also as its label image; nothing that is there changes",
     )
     parser.add_argument(
-        "--name", default=DEFAULT_NAME, help=f"name of the result within ZARR [{DEFAULT_NAME}]"
+        "--name", help=f"name of the result within ZARR, with --into [{DEFAULT_NAME}]"
     )
     parser.add_argument(
         "--format",
@@ -96,6 +97,8 @@ def _fuse(args: argparse.Namespace) -> int:
     check_format(args.format or "ome-zarr", params.shard_px)
     sources = args.source[0] if len(args.source) == 1 else args.source
     # Before anything is read: a long run must not end at a name that was taken all along.
+    if args.name is not None and args.into is None:
+        raise ParameterError("--name: names a result within an OME-Zarr, and needs --into")
     place = None if args.into is None else _place(args, params)
     if place is None:
         check_output(args.output, args.overwrite)
@@ -139,13 +142,14 @@ def _fused(
 
 def _place(args: argparse.Namespace, params: RunParams) -> AppendPlace:
     """Find where in an OME-Zarr the result goes; from here on, that is the output."""
-    from napari_gmff.errors import ParameterError
     from napari_gmff.export.appending import consolidated_in, place_in
 
     if args.format is not None:
         raise ParameterError("--format: what is appended with --into has the format of its ZARR")
+    args.name = DEFAULT_NAME if args.name is None else args.name
     place = place_in(args.into, name=args.name, series=params.series, overwrite=args.overwrite)
-    args.output, args.format = place.result_folder, f"ome-zarr-{place.version}"
+    args.output = place.result_folder
+    args.format = "ome-zarr" if place.version == "0.5" else "ome-zarr-0.4"
     for path in (place.result_folder, place.label_folder):
         if path.parent.is_dir():
             _warn_of_leftovers(path)
