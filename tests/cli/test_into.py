@@ -38,7 +38,7 @@ def test_a_stack_takes_its_own_result(source: Path, capsys: pytest.CaptureFixtur
     summary = json.loads(capsys.readouterr().out)
     folder = source / "gmff" / "classical"
     assert summary["output"] == str(folder)
-    assert summary["format"] == "ome-zarr-0.5"
+    assert summary["format"] == "ome-zarr"
     with open_result(folder) as result:
         assert result.provenance == summary["provenance"]
         labels = zarr.open_array(str(source / "labels/classical_focus_index/0"), mode="r")
@@ -91,6 +91,13 @@ def test_another_stack_is_refused_before_the_run(
     tifffile.imwrite(tmp_path / "s.tif", textured((5, 60, 70)), metadata={"axes": "ZYX"})
     assert fuse(tmp_path / "s.tif", "--into", str(other), "--name", "b") == 2
     assert "of 5 planes of 70×60 px; this image has 4" in capsys.readouterr().err
+
+
+def test_a_name_needs_a_store(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fuse(source, "-o", str(tmp_path / "out"), "--name", "mine") == 2
+    assert "needs --into" in capsys.readouterr().err
 
 
 def test_a_place_is_needed_and_only_one(source: Path, tmp_path: Path) -> None:

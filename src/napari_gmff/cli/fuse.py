@@ -14,6 +14,7 @@ from napari_gmff.cli.positions import fuse_positions, positions_to_fuse
 from napari_gmff.cli.printing import print_json
 from napari_gmff.cli.progress import progress_bar
 from napari_gmff.cli.unfinished import naming_unfinished, tell_of_earlier, warn_of_leftovers
+from napari_gmff.errors import ParameterError
 from napari_gmff.params import DEFAULT_NAME, FORMATS, ReadParams
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def add_fuse_parser(subparsers: Any) -> None:
         "the focus index also as its label image; nothing that is there changes",
     )
     parser.add_argument(
-        "--name", default=DEFAULT_NAME, help=f"name of the result within ZARR [{DEFAULT_NAME}]"
+        "--name", help=f"name of the result within ZARR, with --into [{DEFAULT_NAME}]"
     )
     parser.add_argument(
         "--format",
@@ -117,6 +118,8 @@ def _fuse_one(args: argparse.Namespace, params: RunParams, sources: Any) -> dict
 
     check_format(args.format or "ome-zarr", params.shard_px)
     # Before anything is read: a long run must not end at a name that was taken all along.
+    if args.name is not None and args.into is None:
+        raise ParameterError("--name: names a result within an OME-Zarr, and needs --into")
     place = None if args.into is None else _place(args, params)
     if place is None:
         check_output(args.output, args.overwrite)
@@ -183,13 +186,14 @@ def _fused(
 
 def _place(args: argparse.Namespace, params: RunParams) -> AppendPlace:
     """Find where in an OME-Zarr the result goes; from here on, that is the output."""
-    from napari_gmff.errors import ParameterError
     from napari_gmff.export.appending import consolidated_in, place_in
 
     if args.format is not None:
         raise ParameterError("--format: what is appended with --into has the format of its ZARR")
+    args.name = DEFAULT_NAME if args.name is None else args.name
     place = place_in(args.into, name=args.name, series=params.series, overwrite=args.overwrite)
-    args.output, args.format = place.result_folder, f"ome-zarr-{place.version}"
+    args.output = place.result_folder
+    args.format = "ome-zarr" if place.version == "0.5" else "ome-zarr-0.4"
     for path in (place.result_folder, place.label_folder):
         if path.parent.is_dir():
             warn_of_leftovers(path)
@@ -241,7 +245,6 @@ def _fused_then_written(
 def _check_corrections(corrections: Corrections, stack: FocusStack, params: RunParams) -> None:
     """Refuse corrections of what will have no one focus index, before it is fused."""
     from napari_gmff.engines.registry import is_blend
-    from napari_gmff.errors import ParameterError
     from napari_gmff.params import PER_CHANNEL
 
     corrections.check_stack(stack)
