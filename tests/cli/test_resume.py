@@ -184,7 +184,7 @@ def stop_here(source: Path, out: Path, *flags: str, n_windows: int = 3) -> None:
     args = parser.parse_args(["fuse", str(source), "-o", str(out), *FLAGS, *flags])
     with read_stack(source) as stack:
         steps = iter_fuse(
-            stack, params=run_params(args), output=out, format=args.format, keep_unfinished=True
+            stack, params=run_params(args), output=out, keep_unfinished=True
         )
         found = 0
         while found < n_windows:
