@@ -155,13 +155,13 @@ def test_resuming_keeps_finished_positions_and_fuses_the_rest(
     shutil.rmtree(out / "B_2")
     capsys.readouterr()
     fuse(source, out, "--resume")
-    assert "1 of 2 positions fused, 1 were there already" in capsys.readouterr().out
+    assert "1 of 2 positions fused, 1 were already there" in capsys.readouterr().out
     assert (out / "A_1" / "zarr.json").stat() == before
     assert_fused_from(out / "B_2", STACKS["B/2"])
     fuse(source, out, "--resume", "--json")
     report = json.loads(capsys.readouterr().out)
     assert report["positions"] == report["failed"] == {}
-    assert report["done_before"] == {"A/1": str(out / "A_1"), "B/2": str(out / "B_2")}
+    assert report["already_there"] == {"A/1": str(out / "A_1"), "B/2": str(out / "B_2")}
 
 
 @pytest.mark.parametrize("change", ["parameters", "pixels"])

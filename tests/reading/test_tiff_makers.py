@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_gmff import list_positions, read_stack
 from napari_gmff.errors import SourceError
@@ -75,6 +77,27 @@ def test_positions_of_mmstack_are_found_in_one_file_or_several(
         assert [one.name for one in list_positions(source)] == ["well A", "well B", "well C"]
         assert_reads(source, data[0])
         assert_reads(source, data[2], position="well C")
+
+
+def test_single_images_of_micro_manager_have_its_step_and_pixel_size(tmp_path: Path) -> None:
+    data = pixels(3, 12, 14)
+    for number, plane in enumerate(data):
+        tifffile.imwrite(tmp_path / f"img_channel000_z{number:03}.tif", plane)
+    summary = MM_SUMMARY | {"Channels": 1, "ChNames": ["DAPI"], "ChColors": [255]}
+    (tmp_path / "metadata.txt").write_text(json.dumps({"Summary": summary, "Coords-a": {}}))
+    with read_stack(tmp_path) as stack:
+        np.testing.assert_array_equal(stack.data[0, 0].compute(), data)
+        assert stack.voxel_size_um == (0.75, 0.108, 0.108)
+        np.testing.assert_allclose(stack.z_positions_um, [0, -0.75, -1.5])
+        assert stack.channels[0].name == "DAPI"
+    for key, what in (("Channels", "2 channels"), ("Frames", "2 time points")):
+        several = {"Summary": summary | {key: 2}}
+        (tmp_path / "metadata.txt").write_text(json.dumps(several))
+        with pytest.raises(SourceError, match=f"its images are of {what}"):
+            read_stack(tmp_path)
+    (tmp_path / "metadata.txt").write_text("notes of my own")
+    with read_stack(tmp_path) as stack:
+        assert stack.voxel_size_um == (None, None, None)
 
 
 def test_mmstack_without_its_other_files_says_so(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def fuse_positions(
         )
     outputs = [args.output / name for name in folder_names(positions)]
     _check_outputs(args, outputs)
-    if args.resume:
+    if _goes_on(args):
         for position, output in zip(positions, outputs, strict=True):
             _check_finished(output, params, position)
     is_new = not args.output.exists()
@@ -122,7 +122,7 @@ def _fuse_all(
     names = [position.name for position, _ in pairs]
     for position, output in pairs:
         name = position.name if names.count(position.name) == 1 else str(position.number)
-        if args.resume and is_result(output):
+        if _goes_on(args) and is_result(output):
             tally.kept[name] = output
             continue
         one_args = argparse.Namespace(**{**vars(args), "output": output})
@@ -153,7 +153,7 @@ def _check_outputs(args: argparse.Namespace, outputs: Sequence[Path]) -> None:
             f"{out}: is a result itself, and the source holds {len(outputs)} positions; give "
             "another folder, or one of them with --position"
         )
-    if args.resume:
+    if _goes_on(args):
         outputs = [path for path in outputs if not is_result(path)]
     there = [path.name for path in outputs if os.path.lexists(path)]
     if there and not args.overwrite:
@@ -164,6 +164,14 @@ def _check_outputs(args: argparse.Namespace, outputs: Sequence[Path]) -> None:
         )
     for path in outputs:
         check_output(path, args.overwrite)
+
+
+def _goes_on(args: argparse.Namespace) -> bool:
+    """Whether an earlier run is continued: positions that it finished stay.
+
+    With ``--overwrite`` nobody could tell them from those that are to be replaced.
+    """
+    return bool(args.resume) and not args.overwrite
 
 
 def _check_finished(output: Path, params: RunParams, position: Position) -> None:
@@ -196,17 +204,17 @@ def _check_finished(output: Path, params: RunParams, position: Position) -> None
 def _report(args: argparse.Namespace, tally: _Tally) -> None:
     n_all = len(tally.kept) + len(tally.fused) + len(tally.failed)
     if args.json:
-        done_before = {name: str(path) for name, path in tally.kept.items()}
+        there = {name: str(path) for name, path in tally.kept.items()}
         print_json(
             {
                 "output": str(args.output),
                 "positions": tally.fused,
-                "done_before": done_before,
+                "already_there": there,
                 "failed": tally.failed,
             }
         )
     elif not args.quiet:
-        before = f", {len(tally.kept)} were there already" if tally.kept else ""
+        before = f", {len(tally.kept)} were already there" if tally.kept else ""
         print(f"{args.output}: {len(tally.fused)} of {n_all} positions fused{before}")
     if tally.failed:
         print(

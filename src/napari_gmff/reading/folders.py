@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.image_files import kind_of
 from napari_gmff.reading.images import read_images
-from napari_gmff.reading.micromanager import ndtiff_file
+from napari_gmff.reading.micromanager import facts_of_images, ndtiff_file
 from napari_gmff.reading.ome_zarr import is_zarr
 from napari_gmff.reading.tiff import read_tiff
 from napari_gmff.reading.tiff_open import open_tiff
@@ -61,8 +61,17 @@ def read_folder(folder: Path, *, series: int | None = None, axes: str | None = N
         raise SourceError(
             f"{folder}: series must be below 1 (a folder of images has 1 series), got {series}"
         )
-    return read_images(
+    facts = facts_of_images(folder)
+    stack = read_images(
         images, name=folder.resolve().name, label=str(folder), axes=axes, notes=_ignored(others)
+    )
+    if facts is None:
+        return stack
+    return replace(
+        stack,
+        voxel_size_um=facts.voxel_size_um,
+        z_positions_um=facts.z_positions(stack.n_slices),
+        channels=facts.channels_for(stack.n_channels) or stack.channels,
     )
 
 

@@ -34,6 +34,9 @@ _LABELS = ("Label", "label", "DeviceLabel")
 _NUMBERS_BYTES = 32
 """Of an entry of the index, after its two texts."""
 
+_MOST_TEXT_BYTES = 2**28
+"""Of ``metadata.txt``, which describes every image of a folder."""
+
 _MOST_METADATA_BYTES = 2**20
 """Metadata of a plane are a few kB; more is damage."""
 
@@ -153,6 +156,31 @@ def _check_count(lengths: Sequence[float], name: str) -> None:
         raise SourceError(
             f"{name}: damaged index, its numbers make {count:.3g} planes, of {MOST_PAGES} at most"
         )
+
+
+def facts_of_images(folder: Path) -> ImageFacts | None:
+    """Return what Micro-Manager says of a folder of single images, None if it did not write it.
+
+    Raises
+    ------
+    SourceError
+        If the images are of several channels or time points, which only their names would tell.
+    """
+    path = folder / "metadata.txt"
+    if not path.is_file() or path.stat().st_size > _MOST_TEXT_BYTES:
+        return None
+    try:
+        summary = _mapping(_mapping(json.loads(path.read_bytes())).get("Summary"))
+    except ValueError:
+        return None
+    for key, what in (("Channels", "channels"), ("Frames", "time points")):
+        count = finite(summary.get(key)) or 1
+        if count > 1:
+            raise SourceError(
+                f"{folder}: its images are of {count:g} {what}, which Micro-Manager tells by their "
+                "names alone; give those of one as a pattern or list, or save them as a stack"
+            )
+    return _facts("", summary, {}, summary.get("ChNames"), {}) if summary else None
 
 
 def _check_file(folder: Path, file_name: str, name: str) -> None:

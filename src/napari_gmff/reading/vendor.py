@@ -157,8 +157,9 @@ def _damage_named(path: Path, kind: str) -> Iterator[None]:
     """Turn what a maker's reader raises for a damaged file, which may be anything, into ours."""
     try:
         yield
-    except (GmffError, MemoryError):
+    except GmffError:
         raise
+    # A lack of memory too: headers are small, unless a length in them is damaged.
     except Exception as error:
         raise SourceError(
             f"{path}: damaged or unsupported {_KINDS[kind].title} file ({first_line(error)})"
