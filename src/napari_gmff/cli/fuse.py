@@ -131,14 +131,14 @@ def _check_one_choice(stack: FocusStack, params: RunParams) -> None:
     """Refuse corrections of what will have no one focus index, before it is fused."""
     from napari_gmff.engines.registry import is_blend
     from napari_gmff.errors import ParameterError
-    from napari_gmff.params import PER_CHANNEL
+    from napari_gmff.plan import make_plan
 
     if is_blend(params.engine):
         raise ParameterError(
             f"corrections: engine {params.engine} computes pixels and chooses no slices, so there "
             "is nothing to correct"
         )
-    if params.channel == PER_CHANNEL and stack.n_channels > 1:
+    if make_plan(stack, params).per_channel:
         raise ParameterError(
             "corrections: with channel per-channel each channel is focused by itself, and only "
             "one choice for all channels can be corrected"
