@@ -18,7 +18,7 @@ from napari_gmff import fuse
 from napari_gmff.engine_input import measure_input
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.registry import make_engine
-from napari_gmff.params import BLEND_ENGINES, CLASSICAL_ENGINES, WEIGHTLESS_ENGINES, FuseParams
+from napari_gmff.params import BLEND_ENGINES, CLASSICAL_ENGINES, FuseParams
 from napari_gmff.plan import make_plan
 from napari_gmff.scenes import relief_scene
 from tests.stacks import (
@@ -54,7 +54,9 @@ def options_for(engine: str, weights: str) -> dict[str, Any]:
     return {"engine": engine, **SMALL_BLOCKS}
 
 
-ENGINES = pytest.mark.parametrize("engine", [*WEIGHTLESS_ENGINES, NEIGHBOURS, "stackmff-v4"])
+ENGINES = pytest.mark.parametrize(
+    "engine", [*CLASSICAL_ENGINES, "laplacian-pyramid", NEIGHBOURS, "stackmff-v4"]
+)
 
 
 @ENGINES
@@ -100,7 +102,7 @@ def test_a_region_is_the_crop_of_the_whole(data: st.DataObject) -> None:
     y1, x1 = data.draw(st.integers(y0 + 1, height)), data.draw(st.integers(x0 + 1, width))
     stack = stack_of(textured((n_slices, height, width), seed=height))
     options = {
-        "engine": data.draw(st.sampled_from([NEIGHBOURS, *WEIGHTLESS_ENGINES])),
+        "engine": data.draw(st.sampled_from([NEIGHBOURS, *CLASSICAL_ENGINES])),
         "block_px": block_px,
         "halo_px": halo_px,
         "projections": True,

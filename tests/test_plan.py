@@ -35,6 +35,23 @@ def test_plan_keeps_the_numbers_of_the_source():
     assert (plan.times, plan.slices, plan.focus_channels) == ([1], [2, 3], [2])
 
 
+def test_each_of_several_channels_may_decide_by_itself():
+    plan = plan_of(channel="per-channel")
+    assert (plan.focus_channels, plan.per_channel, plan.n_parts) == ([0, 1, 2], True, 3)
+    assert plan_of().n_parts == 1
+    alone = plan_of((1, 1, 3, 40, 40), channel="per-channel")
+    assert (alone.per_channel, alone.n_parts) == (False, 1)
+
+
+def test_a_channel_of_that_very_name_is_meant_where_there_is_one():
+    import dask.array as da
+
+    channels = (Channel("other"), Channel("per-channel"))
+    stack = FocusStack(da.zeros((1, 2, 3, 40, 40), dtype=np.uint16), "zeros", channels=channels)
+    plan = make_plan(stack, validated(FuseParams, {"channel": "per-channel"}))
+    assert (plan.focus_channels, plan.per_channel) == ([1], False)
+
+
 def test_region_keeps_the_windows_of_the_whole_image():
     shape = (1, 1, 2, 900, 900)
     whole = plan_of(shape, block_px=256, halo_px=32).windows

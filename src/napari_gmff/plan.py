@@ -93,7 +93,7 @@ def make_plan(stack: FocusStack, params: FuseParams) -> FusionPlan:
         focus_channels=_focus_channels(stack, params.channel),
         region=region,
         windows=[window for window in windows if window.core.intersection(region)],
-        per_channel=params.channel == PER_CHANNEL and stack.n_channels > 1,
+        per_channel=_is_per_channel(stack, params.channel),
     )
 
 
@@ -111,6 +111,11 @@ def _numbers(
         return list(range(size))
     _check_within(bounds, size, name, what, stack)
     return list(range(*bounds))
+
+
+def _is_per_channel(stack: FocusStack, choice: int | str) -> bool:
+    names = [channel.name for channel in stack.channels]
+    return choice == PER_CHANNEL and choice not in names and stack.n_channels > 1
 
 
 def _focus_channels(stack: FocusStack, choice: int | str) -> list[int]:

@@ -245,7 +245,7 @@ def _fused_then_written(
 def _check_corrections(corrections: Corrections, stack: FocusStack, params: RunParams) -> None:
     """Refuse corrections of what will have no one focus index, before it is fused."""
     from napari_gmff.engines.registry import is_blend
-    from napari_gmff.params import PER_CHANNEL
+    from napari_gmff.plan import make_plan
 
     corrections.check_stack(stack)
     if is_blend(params.engine):
@@ -253,7 +253,7 @@ def _check_corrections(corrections: Corrections, stack: FocusStack, params: RunP
             f"corrections: engine {params.engine} computes pixels and chooses no slices, so there "
             "is nothing to correct"
         )
-    if params.channel == PER_CHANNEL and stack.n_channels > 1:
+    if make_plan(stack, params).per_channel:
         raise ParameterError(
             "corrections: with channel per-channel each channel is focused by itself, and only "
             "one choice for all channels can be corrected"

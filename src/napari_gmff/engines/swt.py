@@ -88,9 +88,11 @@ class Swt:
         """Make the image, (h, w) float32, of bands with their margin."""
         import pywt
 
-        coarse_first = list(reversed(bands.details))
-        image = pywt.iswt2([bands.approximation, *coarse_first], WAVELET, norm=True)
-        return self.cropped(image)
+        # float64: the averages over shifts round differently at other places of an image, and a
+        # window's place must not be seen in grey levels.
+        coarse_first = [tuple(map(np.float64, level)) for level in reversed(bands.details)]
+        image = pywt.iswt2([np.float64(bands.approximation), *coarse_first], WAVELET, norm=True)
+        return self.cropped(image.astype(np.float32))
 
     def cropped(self, band: FloatPlane) -> FloatPlane:
         """Return the part of a band that lies over the image."""
