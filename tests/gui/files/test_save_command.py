@@ -139,3 +139,21 @@ def test_a_cancelled_dialog_saves_nothing(viewer, tmp_path, monkeypatch):
     give(monkeypatch, "", ZARR)
     save_result()
     assert list(tmp_path.glob("*.ome*")) == []
+
+
+@pytest.mark.parametrize("name", ["moth", "moth.png"])
+def test_pictures_are_saved_beside_each_other(viewer, tmp_path, monkeypatch, qtbot, name):
+    (chosen, _) = save_command._PICTURES
+    give(monkeypatch, tmp_path / name, chosen)
+    save_result()
+    expected = [f"moth.{image}.png" for image in ("depth", "focus_index", "fused")]
+    found = lambda: sorted(path.name for path in tmp_path.glob("*.png"))  # noqa: E731
+    qtbot.waitUntil(lambda: found() == expected and bool(messages()), timeout=20_000)
+    assert messages()[-1].startswith("Saved moth.fused.png")
+
+
+def test_the_older_zarr_and_files_for_imagej_are_offered(viewer, tmp_path, monkeypatch, qtbot):
+    for chosen, file in ((OLDER_ZARR, "old.ome.zarr/.zattrs"), (IMAGEJ, "ij.imagej/fused.tif")):
+        give(monkeypatch, tmp_path / file.partition(".")[0], chosen)
+        save_result()
+        qtbot.waitUntil((tmp_path / file).is_file, timeout=20_000)

@@ -11,7 +11,7 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_gmff._napari.common.tasks import start_task
-from napari_gmff._napari.files.writer import save_layers
+from napari_gmff._napari.files.writer import save_layers, save_pictures
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet
 from napari_gmff._napari.layers.stack_layers import short_name
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.qt.threading import FunctionWorker
 
+    from napari_gmff.export.previews import PreviewFormat
     from napari_gmff.results import Format
 
 _FORMATS: dict[str, tuple[str, Format]] = {
@@ -28,6 +29,11 @@ _FORMATS: dict[str, tuple[str, Format]] = {
     "OME-Zarr 0.4, for older programs (*.ome.zarr)": (".ome.zarr", "ome-zarr-0.4"),
     "Folder of OME-TIFFs (*.ome-tiff)": (".ome-tiff", "ome-tiff"),
     "Folder of TIFFs for ImageJ (*.imagej)": (".imagej", "imagej"),
+}
+
+_PICTURES: dict[str, tuple[str, PreviewFormat]] = {
+    "Pictures for slides, PNG (*.png)": (".png", "png"),
+    "Pictures for slides, JPEG (*.jpg)": (".jpg", "jpeg"),
 }
 
 
@@ -42,9 +48,13 @@ def save_result() -> None:
         QApplication.activeWindow(),
         "Save fusion",
         _suggested_name(layers),
-        ";;".join(_FORMATS),
+        ";;".join((*_FORMATS, *_PICTURES)),
     )
-    if path:
+    if path and chosen in _PICTURES:
+        suffix, picture = _PICTURES[chosen]
+        stem = path[: -len(suffix)] if path.lower().endswith(suffix) else path
+        save_pictures_in_background(stem, layers, picture)
+    elif path:
         suffix, format = _FORMATS.get(chosen, _FORMATS["OME-Zarr (*.ome.zarr)"])
         # The dialog has asked about the very name that it gave, and about no other.
         is_asked = path.lower().endswith(suffix)
@@ -92,6 +102,36 @@ def save_in_background(
         format,
         overwrite=overwrite,
         done=lambda paths: show_info(f"Saved {paths[0]}"),
+    )
+
+
+def save_pictures_in_background(
+    stem: str, layers: list[Layer], format: PreviewFormat
+) -> FunctionWorker:
+    """Save pictures of the fusion that layers belong to, in a thread.
+
+    Parameters
+    ----------
+    stem : str
+        Begin of the files' names; files that exist are never replaced.
+    layers : list of napari.layers.Layer
+        Of one fusion.
+    format : {"png", "jpeg"}
+        Of the files.
+
+    Returns
+    -------
+    FunctionWorker
+        Already started. Its end and its errors become notifications.
+    """
+    described = [layer.as_layer_data_tuple() for layer in layers]
+    return start_task(
+        f"Saving pictures {Path(stem).name}",
+        save_pictures,
+        stem,
+        described,
+        format,
+        done=lambda paths: show_info(f"Saved {', '.join(Path(path).name for path in paths)}"),
     )
 
 

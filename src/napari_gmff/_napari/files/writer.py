@@ -13,6 +13,7 @@ from napari_gmff.errors import OutputError
 
 if TYPE_CHECKING:
     from napari_gmff._napari.layers.stack_layers import LayerTuple
+    from napari_gmff.export.previews import PreviewFormat
     from napari_gmff.results import Format, FusionResult
 
 
@@ -62,6 +63,32 @@ def save_layers(
         images = None if shown_images(owner) <= wanted else wanted
         result.save(path, format=format, overwrite=overwrite, images=images)
     return [path]
+
+
+def save_pictures(stem: str, layers: Sequence[LayerTuple], format: PreviewFormat) -> list[str]:
+    """Write pictures of the fusion that layers belong to; see `FusionResult.save_previews`.
+
+    Parameters
+    ----------
+    stem : str
+        Begin of the files' names.
+    layers : sequence of (data, dict, str)
+        Of one fusion, as napari describes them.
+    format : {"png", "jpeg"}
+        Of the files.
+
+    Returns
+    -------
+    list of str
+        The files written.
+
+    Raises
+    ------
+    OutputError
+        If a file exists, or the layers are not those of one fusion.
+    """
+    with result_of(_owner(stem, layers)) as result:
+        return [str(path) for path in result.save_previews(stem, format=format)]
 
 
 @contextmanager
