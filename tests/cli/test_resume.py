@@ -183,9 +183,7 @@ def stop_here(source: Path, out: Path, *flags: str, n_windows: int = 3) -> None:
     add_fuse_parser(parser.add_subparsers())
     args = parser.parse_args(["fuse", str(source), "-o", str(out), *FLAGS, *flags])
     with read_stack(source) as stack:
-        steps = iter_fuse(
-            stack, params=run_params(args), output=out, keep_unfinished=True
-        )
+        steps = iter_fuse(stack, params=run_params(args), output=out, keep_unfinished=True)
         found = 0
         while found < n_windows:
             found += next(steps).window is not None
