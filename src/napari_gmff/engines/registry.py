@@ -125,14 +125,10 @@ def make_engine(name: str, options: EngineOptions) -> AnyEngine:
 
 
 def package_of(name: str) -> str | None:
-    """Return name and version of the package that an engine comes from; None for this one.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such engine.
-    """
-    return None if name in _ENGINES else _found(name).package
+    """Return name and version of the package that an engine comes from; None for this one."""
+    if name in _ENGINES:
+        return None
+    return next((one.package for one in found_engines(_ENGINES) if one.name == name), None)
 
 
 def preserves_pixels(engine: AnyEngine) -> TypeIs[FocusEngine]:
@@ -154,11 +150,11 @@ def naming_engine(name: str) -> Iterator[None]:
     except (GmffError, MemoryError):
         raise
     except Exception as error:
-        if name in _ENGINES:
+        package = package_of(name)
+        if package is None:
             raise  # a fault of ours, which nobody should have to guess
         raise GmffError(
-            f"engine {name} of the package {package_of(name)} failed "
-            f"({type(error).__name__}: {error})"
+            f"engine {name} of the package {package} failed ({type(error).__name__}: {error})"
         ) from error
 
 
