@@ -97,3 +97,19 @@ def test_small_pictures_get_margins_and_long_captions_are_cut() -> None:
     np.testing.assert_array_equal(made[:20, 195:225], picture)
     assert (made[:20, :195] < 40).all()
     assert (made[20:, -4:] < 40).all(), "nothing is written up to the border"
+
+
+def test_a_caption_that_is_too_long_goes_on_in_another_line() -> None:
+    picture = np.zeros((100, 500, 3), np.uint8)
+    parts = ("moth", "fused (blended)", "blended by laplacian-pyramid, not measured values")
+    heights = {
+        caption: framed(picture, Legend(caption, pixel_um=None)).size[1]
+        for caption in ("moth", " · ".join(parts[:2]), " · ".join(parts))
+    }
+    short, still_one, two = heights.values()
+    assert short == still_one
+    # Two lines of 14 px letters; the last of them is complete.
+    assert two - short == 20
+    alone = np.asarray(framed(picture, Legend(parts[-1], pixel_um=None)))
+    both = np.asarray(framed(picture, Legend(" · ".join(parts), pixel_um=None)))
+    np.testing.assert_array_equal(both[-26:], alone[-26:])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from napari_gmff.export.layout import ImageSpec
 
 _BACKGROUND = (24, 26, 30)
+PART_SEPARATOR = " · "
+"""Between the parts of a caption, where it may be broken."""
+
 _INK = (235, 235, 235)
 _NO_DATA = (90, 90, 90)
 _LEAST_WIDTH_PX = 420
@@ -127,12 +130,14 @@ def framed(picture: NDArray[np.uint8], legend: Legend) -> Image:
     gap, font = size // 2, _font(size)
     canvas_width = max(width, _LEAST_WIDTH_PX)
     has_second = legend.pixel_um is not None or legend.bar is not None
-    footer = 2 * gap + round(1.4 * size) + (2 * size if has_second else 0)
+    lines = _lines(legend.caption, font, canvas_width - 2 * gap)
+    footer = 2 * gap + round(1.4 * size) * len(lines) + (2 * size if has_second else 0)
     canvas = Image.new("RGB", (canvas_width, height + footer), _BACKGROUND)
     canvas.paste(Image.fromarray(picture), ((canvas_width - width) // 2, 0))
     draw = ImageDraw.Draw(canvas)
-    draw.text((gap, height + gap), _cut(legend.caption, font, canvas_width - 2 * gap), _INK, font)
-    top = height + gap + round(1.5 * size)
+    for number, line in enumerate(lines):
+        draw.text((gap, height + gap + round(1.4 * size) * number), line, _INK, font)
+    top = height + gap + round(1.4 * size) * len(lines) + round(0.1 * size)
     part = (canvas_width - 3 * gap) // 2
     if legend.pixel_um is not None:
         length_um = nice_length(legend.pixel_um * min(part, width // 2))
@@ -175,6 +180,18 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont:
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(file), size_px)
+
+
+def _lines(caption: str, font: ImageFont.FreeTypeFont, width_px: int) -> list[str]:
+    """Break a caption between its parts: none of them may be lost, they say what is shown."""
+    lines: list[str] = []
+    for part in caption.split(PART_SEPARATOR):
+        longer = f"{lines[-1]}{PART_SEPARATOR}{part}" if lines else part
+        if lines and font.getlength(longer) <= width_px:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return [_cut(line, font, width_px) for line in lines]
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from napari_gmff.errors import ParameterError
 from napari_gmff.export.atomic import check_output, staging
 from napari_gmff.export.ome_tiff import description_of
-from napari_gmff.export.picture import Legend, colored, framed, legend_bar
+from napari_gmff.export.picture import PART_SEPARATOR, Legend, colored, framed, legend_bar
 from napari_gmff.export.pyramid import halved_by_choice, halved_by_mean, is_averaged
 from napari_gmff.export.working import CHUNK_PX
 
@@ -186,7 +186,7 @@ def _caption(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
         parts.append(f"{corrected} pixels corrected by hand")
     if spec.n_times > 1:
         parts.append(f"time point {provenance['times'][0]}, the first of {spec.n_times}")
-    return " · ".join(parts)
+    return PART_SEPARATOR.join(parts)
 
 
 def _texts(spec: ImageSpec, provenance: Mapping[str, Any]) -> dict[str, str]:
