@@ -26,7 +26,9 @@ def test_every_shipped_config_can_be_read_and_written_again(name, tmp_path):
     assert set(config.data.shares) <= set(KINDS)
 
 
-@pytest.mark.parametrize("name", ["microscopy-v1", "microscopy-v2", "microscopy-v3"])
+@pytest.mark.parametrize(
+    "name", ["microscopy-v1", "microscopy-v2", "microscopy-v3", "microscopy-v4"]
+)
 def test_the_shipped_weights_learn_only_from_images_with_a_stated_licence(name):
     folders = load_config(name).data.images.folders
     assert folders

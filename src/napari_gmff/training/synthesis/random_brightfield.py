@@ -27,12 +27,12 @@ def random_brightfield(
 ) -> SyntheticStack:
     """Draw a brightfield stack with all its parameters, over what microscopes see.
 
-    Half are smears of large, smooth cells in one plane or on a gentle tilt. Half of all
-    stacks are ordinary: well sampled, slices about a depth of focus apart, objects that any
+    Two in five are smears of large, smooth cells in one plane or on a gentle tilt. Three in five
+    of all stacks are ordinary: well sampled, slices about a depth of focus apart, objects that any
     microscopist would focus on; the others show what else may come under a microscope.
     """
-    smear = rng.random() < 0.5
-    ordinary = rng.random() < 0.5
+    smear = rng.random() < 0.4
+    ordinary = rng.random() < 0.6
     if smear:
         objects = ["blood"] if rng.random() < 0.6 else ["blood", str(rng.choice(OBJECTS[1:]))]
         smallest = log_uniform(rng, 14 if ordinary else 12, 42)
