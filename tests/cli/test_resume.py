@@ -130,7 +130,8 @@ def test_ten_kills_at_random_moments_lose_nothing_that_was_finished(
     journal = folder / ".out.unfinished" / "journal"
     done, first_window_s = 0, 0.0
     for number in range(10):
-        with start(source, out, "--resume") as process:
+        # Slow enough that ten kills come before the last of 16 windows.
+        with start(source, out, "--resume", pause_s=0.06) as process:
             began_s = time.monotonic()
             if number % 2 == 0:  # while windows are fused
                 assert process.stdout is not None
@@ -183,7 +184,13 @@ def stop_here(source: Path, out: Path, *flags: str, n_windows: int = 3) -> None:
     add_fuse_parser(parser.add_subparsers())
     args = parser.parse_args(["fuse", str(source), "-o", str(out), *FLAGS, *flags])
     with read_stack(source) as stack:
-        steps = iter_fuse(stack, params=run_params(args), output=out, keep_unfinished=True)
+        steps = iter_fuse(
+            stack,
+            params=run_params(args),
+            output=out,
+            format=args.format or "ome-zarr",
+            keep_unfinished=True,
+        )
         found = 0
         while found < n_windows:
             found += next(steps).window is not None

@@ -130,12 +130,13 @@ def vendor_places(path: Path, kind: str) -> list[tuple[int, str]]:
 def _images(path: Path, kind: str, closing: ExitStack) -> list[VendorImage]:
     facts = _KINDS[kind]
     try:
-        module = import_module(f"napari_gmff.reading.{facts.module}")
+        import_module(facts.package)
     except ImportError as error:
         raise SourceError(
             f"{path}: reading a {facts.title} file needs the package {facts.package}, which "
             f"pip install 'napari-gmff[vendor]' brings ({first_line(error)})"
         ) from None
+    module = import_module(f"napari_gmff.reading.{facts.module}")
     with _damage_named(path, kind):
         images: list[VendorImage] = module.images_in(path, closing)
     if not images:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pylibCZIrw import czi
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import axes_that_count
@@ -55,6 +54,8 @@ class _Scene(NamedTuple):
 
 def images_in(path: Path, closing: ExitStack) -> list[VendorImage]:
     """List the scenes of a file; see `vendor.OpenImages`."""
+    from pylibCZIrw import czi
+
     check_planes(path, check_segments(path))
     file = closing.enter_context(czi.open_czi(str(path)))
     box = file.total_bounding_box_no_pyramid

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from liffile import LifFile
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.arrays import Lease, OrderedArray, as_dask
@@ -42,6 +41,8 @@ _COLORS = {
 
 def images_in(path: Path, closing: ExitStack) -> list[VendorImage]:
     """List the images of a file; see `vendor.OpenImages`. Nothing stays open."""
+    from liffile import LifFile
+
     _screen(path)
     with LifFile(path) as file:
         return [_image(path, image, closing) for image in file.images]

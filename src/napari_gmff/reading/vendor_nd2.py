@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nd2
 import numpy as np
 
 from napari_gmff.errors import SourceError
@@ -33,6 +32,8 @@ Frames = dict[tuple[int, int, int], int]
 
 def images_in(path: Path, closing: ExitStack) -> list[VendorImage]:
     """List the positions of a file; see `vendor.OpenImages`."""
+    import nd2
+
     file = closing.enter_context(nd2.ND2File(path))
     sizes = dict(file.sizes)
     strange = sorted(axis for axis in set(sizes) - set("PTZCYXS") if sizes[axis] > 1)
