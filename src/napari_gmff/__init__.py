@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_gmff.params import FuseParams
     from napari_gmff.pipeline import fuse, iter_fuse
     from napari_gmff.reading.open import read_stack
+    from napari_gmff.reading.positions import list_positions
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.results import FusionResult, open_result
 
@@ -31,6 +32,7 @@ __all__ = [
     "apply_corrections",
     "fuse",
     "iter_fuse",
+    "list_positions",
     "load_corrections",
     "methods_text",
     "open_result",
@@ -46,6 +48,7 @@ _HOMES = {
     "apply_corrections": "corrected_result",
     "fuse": "pipeline",
     "iter_fuse": "pipeline",
+    "list_positions": "reading.positions",
     "load_corrections": "corrections",
     "methods_text": "methods",
     "open_result": "results",

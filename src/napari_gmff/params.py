@@ -73,6 +73,11 @@ def _parse_channel(value: object) -> object:
     return int(value) if isinstance(value, str) and re.fullmatch(r"\d+", value) else value
 
 
+def _as_text(value: object) -> object:
+    """Take a number for a name; zeros in front of a name count."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _rising(bounds: tuple[Any, Any]) -> tuple[Any, Any]:
     if bounds[0] >= bounds[1]:
         raise ValueError(f"START must be below STOP, got {bounds[0]}:{bounds[1]}")
@@ -95,6 +100,7 @@ InputRange = Annotated[
     BeforeValidator(_parse_input_range),
 ]
 Times = Annotated[Bounds, BeforeValidator(_parse_time)]
+PositionChoice = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 ChannelChoice = Annotated[int | str, BeforeValidator(_parse_channel)]
 
 
@@ -106,6 +112,12 @@ class ReadParams(_Strict):
     """How a source becomes a stack; the keyword arguments of `read_stack`."""
 
     series: int = Field(0, ge=0, title="Series", description="Image series of the file, from 0.")
+    position: PositionChoice | None = Field(
+        None,
+        title="Position",
+        description="Stack of a source with several (fields of a plate, positions of a stage, "
+        "numbered folders), by name or by number from 0.",
+    )
     axes: str | None = Field(
         None,
         title="Axes",

@@ -56,6 +56,7 @@ FLAGS = {
     "input_range": ("-5:9000.5", [-5.0, 9000.5]),
     "input_sigma_px": ("1.5", 1.5),
     "memory_limit_mb": ("128", 128),
+    "position": ("0", "0"),
     "projections": ("", True),
     "region": ("1:50,2:60", [[1, 50], [2, 60]]),
     "series": ("0", 0),

@@ -10,8 +10,8 @@ import pytest
 import tifffile
 
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.folders import natural_key
 from napari_gmff.reading.image_files import kind_of
-from napari_gmff.reading.images import natural_key
 from napari_gmff.reading.open import read_stack
 
 RNG = np.random.default_rng(8)

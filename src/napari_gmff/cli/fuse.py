@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.parameter_flags import add_parameter_flags, run_params
+from napari_gmff.cli.positions import fuse_positions, positions_to_fuse
+from napari_gmff.cli.printing import print_json
 from napari_gmff.cli.progress import progress_bar
 from napari_gmff.params import ReadParams
 
@@ -64,18 +65,33 @@ def add_fuse_parser(subparsers: Any) -> None:
 
 
 def _fuse(args: argparse.Namespace) -> int:
+    params = run_params(args)
+    sources = args.source[0] if len(args.source) == 1 else args.source
+    positions = positions_to_fuse(sources, params)
+    if positions:
+        return fuse_positions(args, params, positions, _fuse_one)
+    summary = _fuse_one(args, params, sources)
+    if args.json:
+        print_json(summary)
+    return 0
+
+
+def _fuse_one(args: argparse.Namespace, params: RunParams, sources: Any) -> dict[str, Any]:
+    """Fuse a stack into ``args.output``; return the summary of the run."""
     from napari_gmff.corrections import load_corrections
     from napari_gmff.export.atomic import check_not_source, check_output
     from napari_gmff.reading.open import read_stack
+    from napari_gmff.reading.positions import Position
 
-    params = run_params(args)
-    sources = args.source[0] if len(args.source) == 1 else args.source
     # Before anything is read: a long run must not end at a name that was taken all along.
     check_output(args.output, args.overwrite)
     check_not_source(args.output, [source for source in args.source if "://" not in source])
     _warn_of_leftovers(args.output)
     corrections = None if args.corrections is None else load_corrections(args.corrections)
-    read_options = params.model_dump(include=set(ReadParams.model_fields))
+    fields = set(ReadParams.model_fields)
+    if isinstance(sources, Position):
+        fields.remove("position")  # it was found already
+    read_options = params.model_dump(include=fields, exclude_unset=True)
     started = time.perf_counter()
     with read_stack(sources, **read_options) as stack:
         with progress_bar(hidden=args.quiet or args.json) as show:
@@ -85,8 +101,7 @@ def _fuse(args: argparse.Namespace) -> int:
                 result = _fused_and_corrected(args, stack, params, show, corrections)
         with result:
             seconds = time.perf_counter() - started
-            _report(args, stack, result, seconds)
-    return 0
+            return _report(args, stack, result, seconds)
 
 
 def _fused(
@@ -140,21 +155,12 @@ def _warn_of_leftovers(out: Path) -> None:
 
 def _report(
     args: argparse.Namespace, stack: FocusStack, result: FusionResult, seconds: float
-) -> None:
+) -> dict[str, Any]:
+    """Print what happened, unless it is wanted as JSON; return it."""
     provenance = result.provenance
     for warning in provenance["warnings"]:
         print(f"napari-gmff: warning: {warning}", file=sys.stderr)
-    if args.json:
-        summary = {
-            "output": str(args.output),
-            "format": args.format,
-            "images": {name: list(spec.shape) for name, spec in result.images.items()},
-            "depth_unit": result.depth_unit,
-            "seconds": round(seconds, 3),
-            "provenance": provenance,
-        }
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
-    elif not args.quiet:
+    if not (args.json or args.quiet):
         height, width = result.images["fused"].shape_yx
         weights = f" ({provenance['weights']['name']})" if provenance["weights"] else ""
         print(
@@ -168,3 +174,11 @@ def _report(
             print(f"{args.corrections}: {n_pixels} pixels corrected")
         in_unit = "slices, their step is unknown" if unit == "slice" else unit
         print(f"{args.output}: {', '.join(result.images)}; depth in {in_unit}")
+    return {
+        "output": str(args.output),
+        "format": args.format,
+        "images": {name: list(spec.shape) for name, spec in result.images.items()},
+        "depth_unit": result.depth_unit,
+        "seconds": round(seconds, 3),
+        "provenance": provenance,
+    }

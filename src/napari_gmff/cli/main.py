@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     from napari_gmff.cli.demo import add_demo_parser
     from napari_gmff.cli.evaluate import add_evaluate_parser
     from napari_gmff.cli.fuse import add_fuse_parser
+    from napari_gmff.cli.info import add_info_parser
     from napari_gmff.cli.methods import add_methods_parser
     from napari_gmff.cli.train import add_train_parser
     from napari_gmff.cli.weights import add_weights_parser
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"napari-gmff {__version__}")
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_fuse_parser(subparsers)
+    add_info_parser(subparsers)
     add_demo_parser(subparsers)
     add_evaluate_parser(subparsers)
     add_methods_parser(subparsers)

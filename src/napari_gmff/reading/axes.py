@@ -84,6 +84,15 @@ def plan_axes(
     return AxisPlan(tuple(letters), tuple(notes))
 
 
+def axes_that_count(letters: Sequence[str], shape: Sequence[int]) -> str:
+    """Return the axes longer than 1, by which a position is told from a label or a thumbnail.
+
+    T does not count: an acquisition that was stopped has fewer time points.
+    """
+    longer = (one.upper() for one, length in zip(letters, shape, strict=True) if length > 1)
+    return "".join(sorted(set(longer) - {"T"}))
+
+
 def check_dtype(name: str, dtype: object) -> np.dtype[np.generic]:
     """Return a supported pixel type in native byte order.
 

@@ -1,14 +1,12 @@
-"""A folder, pattern or list of images as one stack: a file for each slice."""
+"""Images as one stack: a file for each slice."""
 
 from __future__ import annotations
 
-import glob
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +18,8 @@ from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.plane_cache import CachedPlanes
 from napari_gmff.reading.planes import PlaneArray, lazy_array
 from napari_gmff.reading.stack import FocusStack
-from napari_gmff.reading.tiff import facts_of, read_tiff
+from napari_gmff.reading.storage import Storage, storage_of_tiff
+from napari_gmff.reading.tiff import facts_of
 from napari_gmff.reading.tiff_arrays import open_levels
 from napari_gmff.reading.tiff_check import check_pages
 from napari_gmff.reading.tiff_open import OpenedTiff, open_tiff
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
     from tifffile import TiffPage
-
-MOST_NAMES = 5
-"""Ignored files that are named; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -62,53 +58,6 @@ class TiffSlice:
 
 
 Slice = ImageHeader | TiffSlice
-
-
-def read_folder(folder: Path, *, series: int = 0, axes: str | None = None) -> FocusStack:
-    """Open the images of a folder as slices; a folder with one image is a stack of one slice.
-
-    Raises
-    ------
-    SourceError
-        If it holds no images, several stacks, or images that do not fit one another.
-    """
-    entries = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
-    visible = [path for path in entries if not path.name.startswith(".")]
-    images, others = _images_among([path for path in visible if path.is_file()])
-    folders = [path for path in visible if path.is_dir()]
-    if not images:
-        inside = f", only {len(folders)} folders; give one of them" if folders else ""
-        raise SourceError(f"{folder}: the folder must hold images, found none{inside}")
-    if len(images) == 1 and kind_of(images[0]) == "tiff" and open_tiff(images[0]).n_pages > 1:
-        return read_tiff(images[0], series=series, axes=axes)
-    whole = _linked_set(images)
-    if whole is not None:
-        return read_tiff(whole, series=series, axes=axes)
-    if series != 0:
-        raise SourceError(
-            f"{folder}: series must be below 1 (a folder of images has 1 series), got {series}"
-        )
-    return read_images(
-        images, name=folder.resolve().name, label=str(folder), axes=axes, notes=_ignored(others)
-    )
-
-
-def read_glob(pattern: str, *, axes: str | None = None) -> FocusStack:
-    """Open the images whose names match a pattern.
-
-    Raises
-    ------
-    SourceError
-        If none matches, or they do not fit one another.
-    """
-    found = [Path(name) for name in glob.glob(pattern, recursive=True)]
-    found.sort(key=lambda path: natural_key(str(path)))
-    images, others = _images_among([path for path in found if path.is_file()])
-    if not images:
-        raise SourceError(f"{pattern}: the pattern must match images, found none")
-    folders = {path.resolve().parent for path in images}
-    name = folders.pop().name if len(folders) == 1 else Path(pattern).name
-    return read_images(images, name=name, label=pattern, axes=axes, notes=_ignored(others))
 
 
 def read_images(
@@ -159,14 +108,20 @@ def read_images(
         voxel_size_um=(None, *(size_yx or (None, None))),
         metadata={"reader": "images", "files": [path.name for path in paths]},
         notes=notes + tuple(dict.fromkeys(one.note for one in headers if one.note)),
+        storage=_storage(paths, slices),
         _close=closing.close,
     )
 
 
-def natural_key(name: str) -> tuple[Any, ...]:
-    """Sort key that puts ``a2`` before ``a10``, whatever the case of letters."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return (*(int(part) if part.isdecimal() else part for part in parts), name)
+def _storage(paths: Sequence[Path], slices: Sequence[Slice]) -> Storage:
+    kinds = {one.kind.upper() if isinstance(one, ImageHeader) else "TIFF" for one in slices}
+    kind = f"{len(paths)} {' and '.join(sorted(kinds))} images"
+    first = slices[0]
+    if isinstance(first, TiffSlice):
+        storage = storage_of_tiff(first.opened.series[0], kind)
+        return replace(storage, files=tuple(paths))
+    codec = "jpeg" if first.kind == "jpeg" else "deflate"
+    return Storage(kind, codec, (first.shape[0], first.shape[1]), "whole slices", tuple(paths))
 
 
 def _tiff_slices(slices: Sequence[Slice], label: str, closing: ExitStack) -> da.Array | None:
@@ -257,31 +212,6 @@ def _tiff_slice(path: Path, opened: OpenedTiff) -> TiffSlice:
     in_order = tuple(lengths[letters.index(letter)] for letter in "YXS" if letter in letters)
     check_pages([series.keyframe], 1, str(path))
     return TiffSlice(opened, AxisPlan(tuple(letters)), in_order, dtype)
-
-
-def _linked_set(images: Sequence[Path]) -> Path | None:
-    """First file of a multi-file OME-TIFF, if that is what all the images are."""
-    if len(images) < 2 or any(kind_of(path) != "tiff" for path in images):
-        return None
-    opened = open_tiff(images[0])
-    together = {images[0].name, *opened.linked}
-    return images[0] if opened.linked and together == {path.name for path in images} else None
-
-
-def _images_among(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    images: list[Path] = []
-    others: list[Path] = []
-    for path in paths:
-        (others if kind_of(path) is None else images).append(path)
-    return images, others
-
-
-def _ignored(others: Sequence[Path]) -> tuple[str, ...]:
-    if not others:
-        return ()
-    names = ", ".join(path.name for path in others[:MOST_NAMES])
-    more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
-    return (f"Not images, ignored: {names}{more}.",)
 
 
 def _check_alike(first: tuple[Path, Slice], other: tuple[Path, Slice]) -> None:

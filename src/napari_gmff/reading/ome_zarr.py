@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.arrays import OrderedArray, as_dask
 from napari_gmff.reading.axes import check_dtype, plan_axes
-from napari_gmff.reading.messages import first_line
-from napari_gmff.reading.ome_xml import check_inside
+from napari_gmff.reading.messages import first_line, note_of_more
+from napari_gmff.reading.ome_zarr_groups import image_paths, stacks_among_images
 from napari_gmff.reading.ome_zarr_metadata import (
     Multiscale,
     axis_letter,
     in_um,
     multiscale_of,
-    ome_attributes,
     z_falls,
 )
 from napari_gmff.reading.planes import evenly
 from napari_gmff.reading.stack import FocusStack
+from napari_gmff.reading.storage import storage_of_zarr
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -33,16 +34,19 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / mark).is_file() for mark in MARKS)
 
 
-def read_ome_zarr(address: str, *, series: int = 0, axes: str | None = None) -> FocusStack:
+def read_ome_zarr(
+    address: str, *, series: int | None = None, axes: str | None = None
+) -> FocusStack:
     """Open one image of an OME-Zarr lazily.
 
     Parameters
     ----------
     address : str
-        Folder or address of an image, of a group of images (``bioformats2raw.layout``), or of a
-        plain zarr array, whose axes must then be named.
-    series : int
-        Which image of a group.
+        Folder or address of an image, of a group of images (``bioformats2raw.layout``), of a
+        plate or one of its wells, or of a plain zarr array, whose axes must then be named.
+    series : int, optional
+        Which image of a group; the first that is a focus stack where left out, with a note if
+        there are more.
     axes : str, optional
         Meaning of its axes, overriding what it says.
 
@@ -55,6 +59,11 @@ def read_ome_zarr(address: str, *, series: int = 0, axes: str | None = None) -> 
 
     node = _open_node(address)
     name = address.rstrip("/").replace("\\", "/").rpartition("/")[2]
+    more: tuple[str, ...] = ()
+    if series is None:
+        stacks = stacks_among_images(address, node) if isinstance(node, zarr.Group) else {}
+        series = next(iter(stacks), 0)
+        more = note_of_more(list(stacks.values()))
     if isinstance(node, zarr.Array):
         if axes is None:
             raise SourceError(
@@ -67,7 +76,8 @@ def read_ome_zarr(address: str, *, series: int = 0, axes: str | None = None) -> 
         image = _chosen_image(address, node, series)
         stack_axes = "".join(axis_letter(address, axis) for axis, _ in image.axes)
         arrays = [_level(address, image.group, path) for path in image.paths]
-    return _stack(address, name, arrays, image, stack_axes, axes, series)
+    stack = _stack(address, name, arrays, image, stack_axes, axes, series)
+    return replace(stack, notes=stack.notes + more)
 
 
 def image_names(address: str) -> list[str]:
@@ -77,7 +87,21 @@ def image_names(address: str) -> list[str]:
     node = _open_node(address)
     if isinstance(node, zarr.Array):
         return [node.basename or "array"]
-    return _image_paths(address, node) or [multiscale_of(address, node).name]
+    return image_paths(address, node) or [multiscale_of(address, node).name]
+
+
+def position_places(address: str) -> list[tuple[int, str]]:
+    """Return number and name of the images of an OME-Zarr that are positions, none for one image.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
+    import zarr
+
+    node = _open_node(address)
+    return list(stacks_among_images(address, node).items()) if isinstance(node, zarr.Group) else []
 
 
 def _open_node(address: str) -> zarr.Array[Any] | zarr.Group:
@@ -97,7 +121,7 @@ def _open_node(address: str) -> zarr.Array[Any] | zarr.Group:
 def _chosen_image(address: str, group: zarr.Group, series: int) -> Multiscale:
     import zarr
 
-    paths = _image_paths(address, group)
+    paths = image_paths(address, group)
     n_images = len(paths) or 1
     if series >= n_images:
         raise SourceError(
@@ -112,36 +136,6 @@ def _chosen_image(address: str, group: zarr.Group, series: int) -> Multiscale:
     if not isinstance(found, zarr.Group):
         raise SourceError(f"{address}: the image {paths[series]!r} it names is missing")
     return multiscale_of(f"{address}/{paths[series]}", found)
-
-
-def _image_paths(address: str, group: zarr.Group) -> list[str]:
-    """Paths of the images of a group of several, empty for a single image."""
-    import zarr
-
-    facts = ome_attributes(group)
-    if "multiscales" in facts:
-        return []
-    if "plate" in facts or "well" in facts:
-        kind = "plate" if "plate" in facts else "well"
-        raise SourceError(f"{address}: is a {kind}; give the path of one of its images")
-    if "bioformats2raw.layout" not in facts and "labels" in facts:
-        raise SourceError(f"{address}: holds labels, not images")
-    named = facts.get("series")
-    try:
-        inner = group["OME"]
-        named = (
-            ome_attributes(inner).get("series", named) if isinstance(inner, zarr.Group) else named
-        )
-    except KeyError:
-        pass
-    if isinstance(named, list) and named:
-        for path in named:
-            check_inside(address, str(path))
-        return [str(path) for path in named]
-    numbered = sorted((key for key in group.group_keys() if key.isdecimal()), key=int)
-    if not numbered:
-        raise SourceError(f"{address}: must be an OME-Zarr image, its multiscales are missing")
-    return numbered
 
 
 def _level(address: str, group: zarr.Group, path: str) -> zarr.Array[Any]:
@@ -195,6 +189,8 @@ def _stack(
     z_um, n_slices = sizes[0], levels[0].shape[2]
     step_um = -z_um if z_um is not None and z_falls(image, plan) else z_um
     channels = image.channels if image is not None else ()
+    kind = "Zarr array" if image is None else f"OME-Zarr {image.version}"
+    places = (plan.letters.index("Y"), plan.letters.index("X"))
     return FocusStack(
         data=levels[0],
         name=name,
@@ -205,6 +201,7 @@ def _stack(
         levels=_shrinking(levels),
         metadata=metadata,
         notes=plan.notes,
+        storage=storage_of_zarr(arrays[0], kind, address, places),
     )
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_gmff.errors import SourceError
+from napari_gmff.errors import ParameterError, SourceError
+from napari_gmff.reading.addresses import check_remote, is_remote
 from napari_gmff.reading.axes import HINT
+from napari_gmff.reading.messages import note_of_more
 from napari_gmff.reading.planes import evenly
 
 if TYPE_CHECKING:
+    from napari_gmff.params import ReadParams
+    from napari_gmff.reading.positions import Position
     from napari_gmff.reading.stack import FocusStack
-
-REMOTE = re.compile(r"^([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 
 VoxelSize = tuple[float | None, float | None, float | None]
 
@@ -24,7 +25,8 @@ VoxelSize = tuple[float | None, float | None, float | None]
 def read_stack(
     source: Any,
     *,
-    series: int = 0,
+    series: int | None = None,
+    position: int | str | None = None,
     axes: str | None = None,
     voxel_size_um: VoxelSize | None = None,
     allow_remote: bool = False,
@@ -33,12 +35,15 @@ def read_stack(
 
     Parameters
     ----------
-    source : path, sequence of paths, or array
+    source : path, sequence of paths, Position, or array
         OME-TIFF, ImageJ or plain TIFF; OME-Zarr 0.4 or 0.5; a folder, glob pattern or list of
-        images, one for each slice (PNG, JPEG or TIFF, in natural order of their names);
-        or a numpy, dask or zarr array.
-    series : int
-        Which image of a source with several, from 0.
+        images, one for each slice (PNG, JPEG or TIFF, in natural order of their names); a
+        `Position` of `list_positions`; or a numpy, dask or zarr array.
+    series : int, optional
+        Which image of a source with several, from 0, thumbnails and labels included.
+    position : int or str, optional
+        Which stack of a source with several, by name or by number from 0; see `list_positions`.
+        Without series and position the first is read, with a note if there are more.
     axes : str, optional
         One letter of T C Z Y X S for each axis of the source, overriding what it says;
         required for arrays.
@@ -58,21 +63,25 @@ def read_stack(
     SourceError
         If the source cannot be read or is no focus stack; one sentence says why.
     ParameterError
-        If a parameter is outside its limits.
+        If a parameter is outside its limits, or there is no such position.
     """
     from napari_gmff.params import ReadParams, validated
 
+    options = {
+        "series": series,
+        "position": position,
+        "axes": axes,
+        "voxel_size_um": voxel_size_um,
+        "allow_remote": allow_remote,
+    }
     params = validated(
-        ReadParams,
-        {
-            "series": series,
-            "axes": axes,
-            "voxel_size_um": voxel_size_um,
-            "allow_remote": allow_remote,
-        },
+        ReadParams, {key: value for key, value in options.items() if value is not None}
     )
+    chosen = None if series is None else params.series
     try:
-        stack = _opened(source, params.series, params.axes, params.allow_remote)
+        if params.position is not None:
+            source = _found_position(source, params)
+        stack = _opened(source, chosen, params.axes, params.allow_remote)
     except OSError as error:
         raise SourceError(
             f"{error.filename or source}: cannot be read ({error.strerror or error})"
@@ -106,7 +115,7 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
 
     if isinstance(source, str | os.PathLike):
         if is_remote(source):
-            _check_remote(str(source), allow_remote)
+            check_remote(str(source), allow_remote)
             return image_names(str(source))
         path = Path(source)
         if is_zarr(path):
@@ -116,15 +125,29 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
     return [read_stack(source, allow_remote=allow_remote).name]
 
 
-def is_remote(source: object) -> bool:
-    """Whether a source is an address rather than a path."""
-    return isinstance(source, str | os.PathLike) and bool(REMOTE.match(os.fspath(source)))
+def _found_position(source: Any, params: ReadParams) -> Position:
+    from napari_gmff.reading.positions import find_position, list_positions
+
+    if params.series:
+        raise ParameterError(
+            f"position: must be left out where a series is named, got {params.position!r} and "
+            f"series {params.series}"
+        )
+    found = list_positions(source, axes=params.axes, allow_remote=params.allow_remote)
+    return find_position(found, str(params.position), source)
 
 
-def _opened(source: Any, series: int, axes: str | None, allow_remote: bool) -> FocusStack:
+def _opened(source: Any, series: int | None, axes: str | None, allow_remote: bool) -> FocusStack:
     from napari_gmff.reading.arrays import is_array, read_array
     from napari_gmff.reading.images import read_images
+    from napari_gmff.reading.positions import Position
 
+    if isinstance(source, Position):
+        number = source.series if series is None else series
+        stack = _opened(source.source, number, axes, allow_remote)
+        # What stands before a slash would be taken for a folder.
+        name = f"{source.of} {source.name}".replace("/", "_")
+        return replace(stack, name=name) if source.of else stack
     if isinstance(source, str | os.PathLike):
         return _opened_path(os.fspath(source), series, axes, allow_remote)
     if is_array(source):
@@ -138,7 +161,7 @@ def _opened(source: Any, series: int, axes: str | None, allow_remote: bool) -> F
             )
         for path in paths:
             if is_remote(path):
-                _check_remote(path, False)
+                check_remote(path, False)
         if len(paths) == 1:
             return _opened_path(paths[0], series, axes, allow_remote)
         _only_series(series, "list of images")
@@ -148,15 +171,17 @@ def _opened(source: Any, series: int, axes: str | None, allow_remote: bool) -> F
     )
 
 
-def _opened_path(source: str | bytes, series: int, axes: str | None, remote: bool) -> FocusStack:
+def _opened_path(
+    source: str | bytes, series: int | None, axes: str | None, remote: bool
+) -> FocusStack:
+    from napari_gmff.reading.folders import numbered_folders, read_folder, read_glob
     from napari_gmff.reading.image_files import kind_of
-    from napari_gmff.reading.images import read_folder, read_glob
     from napari_gmff.reading.ome_zarr import is_zarr, read_ome_zarr
     from napari_gmff.reading.tiff import read_tiff
 
     text = os.fsdecode(source)
     if is_remote(text):
-        _check_remote(text, remote)
+        check_remote(text, remote)
         return read_ome_zarr(text, series=series, axes=axes)
     path = Path(text)
     if not text or "\x00" in text or not path.exists():
@@ -167,7 +192,12 @@ def _opened_path(source: str | bytes, series: int, axes: str | None, remote: boo
     if is_zarr(path):
         return read_ome_zarr(text, series=series, axes=axes)
     if path.is_dir():
-        return read_folder(path, series=series, axes=axes)
+        folders = numbered_folders(path)
+        if not folders:
+            return read_folder(path, series=series, axes=axes)
+        _only_series(series, text)
+        stack = _opened_path(str(folders[0]), series, axes, remote)
+        return replace(stack, notes=stack.notes + note_of_more([one.name for one in folders]))
     kind = kind_of(path)
     if kind == "tiff" or path.name.lower().endswith(".companion.ome"):
         return read_tiff(path, series=series, axes=axes)
@@ -179,16 +209,8 @@ def _opened_path(source: str | bytes, series: int, axes: str | None, remote: boo
     )
 
 
-def _check_remote(address: str, allowed: bool) -> None:
-    if not allowed:
-        raise SourceError(
-            f"{address}: remote addresses are only read when asked for "
-            "(--allow-remote, or allow_remote=True)"
-        )
-
-
-def _only_series(series: int, what: str) -> None:
-    if series != 0:
+def _only_series(series: int | None, what: str) -> None:
+    if series:
         raise SourceError(f"{what}: series must be below 1 (it has 1 series), got {series}")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import dask.array as da
     from numpy.typing import NDArray
 
+    from napari_gmff.reading.storage import Storage
     from napari_gmff.windows import Box
 
 SUPPORTED_DTYPES = ("uint8", "uint16", "int16", "float32")
@@ -63,6 +64,8 @@ class FocusStack:
         What identifies the acquisition (reader, axes of the file, series ...), JSON-ready.
     notes : tuple of str
         What the reader had to assume, in words for the user.
+    storage : Storage or None
+        How the pixels lie on disk; None for arrays.
     """
 
     data: da.Array
@@ -74,6 +77,7 @@ class FocusStack:
     levels: tuple[da.Array, ...] = ()
     metadata: dict[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    storage: Storage | None = None
     _close: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:

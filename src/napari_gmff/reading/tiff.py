@@ -7,19 +7,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_gmff.errors import SourceError
-from napari_gmff.reading.axes import AxisPlan, check_dtype, plan_axes
-from napari_gmff.reading.messages import first_line
+from napari_gmff.reading.axes import AxisPlan, axes_that_count, check_dtype, plan_axes
+from napari_gmff.reading.messages import first_line, note_of_more
 from napari_gmff.reading.stack import FocusStack
+from napari_gmff.reading.storage import storage_of_tiff
 from napari_gmff.reading.tiff_arrays import open_levels
 from napari_gmff.reading.tiff_metadata import ImageFacts, facts_of_imagej, facts_of_ome
-from napari_gmff.reading.tiff_open import OpenedTiff, choose_series, open_tiff
+from napari_gmff.reading.tiff_open import OpenedTiff, choose_series, open_tiff, series_names
 
 if TYPE_CHECKING:
     from tifffile import TiffPageSeries
 
+KINDS = {
+    "imagej": "ImageJ TIFF",
+    "lsm": "Zeiss LSM",
+    "mmstack": "Micro-Manager stack",
+    "ndtiff": "Micro-Manager NDTiff",
+    "ome": "OME-TIFF",
+    "stk": "MetaMorph STK",
+}
+"""What tifffile calls the kinds of series, for people."""
+
 
 def read_tiff(
-    path: Path, *, series: int = 0, axes: str | None = None, name: str | None = None
+    path: Path, *, series: int | None = None, axes: str | None = None, name: str | None = None
 ) -> FocusStack:
     """Open one series of a TIFF lazily.
 
@@ -27,8 +38,9 @@ def read_tiff(
     ----------
     path : Path
         OME-TIFF, ImageJ or plain TIFF, or ``.companion.ome``.
-    series : int
-        Which image of the file.
+    series : int, optional
+        Which image of the file; the first that is a focus stack where left out, with a note if
+        there are more.
     axes : str, optional
         Meaning of its axes, overriding the file's.
     name : str, optional
@@ -40,17 +52,16 @@ def read_tiff(
         If it cannot be read or is no focus stack.
     """
     opened = open_tiff(path, name)
+    more: tuple[str, ...] = ()
+    if series is None:
+        stacks = stacks_among_series(opened, axes)
+        series = stacks[0] if stacks else 0
+        names = series_names(opened)
+        more = note_of_more([names[number] for number in stacks])
     chosen = choose_series(opened, series)
     facts = facts_of(opened, series)
-    shape = chosen.get_shape(squeeze=False)
     check_dtype(opened.name, _pixel_type(chosen, opened.name))
-    plan = plan_axes(
-        opened.name,
-        facts.axes(chosen.get_axes(squeeze=False)),
-        shape,
-        axes,
-        samples_are_colour=_is_colour(chosen),
-    )
+    plan, _ = _plan(opened, series, axes)
     _check_page_axes(opened.name, plan, chosen)
     with ExitStack() as undo:
         try:
@@ -75,9 +86,36 @@ def read_tiff(
             "image": facts.title,
             "axes": "".join(plan.letters),
         },
-        notes=plan.notes + facts.notes + _photometric_notes(chosen),
+        notes=plan.notes + facts.notes + _photometric_notes(chosen) + more,
+        storage=storage_of_tiff(chosen, _kind_in_words(opened, chosen), path),
         _close=closing.close,
     )
+
+
+def stacks_among_series(opened: OpenedTiff, axes: str | None = None) -> list[int]:
+    """Return the numbers of the series that are focus stacks of the same axes.
+
+    Labels, macro images and thumbnails of a slide have no Z axis; a single one is no position.
+
+    Parameters
+    ----------
+    opened : OpenedTiff
+        Its headers.
+    axes : str, optional
+        Meaning of the axes, overriding the file's.
+    """
+    found: dict[int, str] = {}
+    for number in range(len(opened.series)):
+        try:
+            plan, shape = _plan(opened, number, axes)
+            check_dtype(opened.name, _pixel_type(opened.series[number], opened.name))
+        except SourceError:
+            continue
+        place = plan.index("Z")
+        if place is not None and shape[place] > 1:
+            found[number] = axes_that_count(plan.letters, shape)
+    first = next(iter(found.values()), "")
+    return [number for number, letters in found.items() if letters == first]
 
 
 def facts_of(opened: OpenedTiff, series: int) -> ImageFacts:
@@ -88,6 +126,20 @@ def facts_of(opened: OpenedTiff, series: int) -> ImageFacts:
     if chosen.kind == "imagej":
         return facts_of_imagej(opened.tiff.imagej_metadata or {}, chosen.keyframe)
     return ImageFacts()
+
+
+def _plan(opened: OpenedTiff, number: int, axes: str | None) -> tuple[AxisPlan, tuple[int, ...]]:
+    """Decide the meaning of the axes of a series; return its shape too."""
+    series = opened.series[number]
+    shape = series.get_shape(squeeze=False)
+    file_axes = facts_of(opened, number).axes(series.get_axes(squeeze=False))
+    colour = _is_colour(series)
+    return plan_axes(opened.name, file_axes, shape, axes, samples_are_colour=colour), shape
+
+
+def _kind_in_words(opened: OpenedTiff, series: TiffPageSeries) -> str:
+    name = KINDS.get(series.kind, "TIFF")
+    return f"{name} (BigTIFF)" if opened.tiff.is_bigtiff else name
 
 
 def _pixel_type(series: TiffPageSeries, name: str) -> object:

@@ -19,8 +19,8 @@ from napari_gmff._napari.layers.stack_layers import (
     short_name,
 )
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.folders import natural_key
 from napari_gmff.reading.image_files import kind_of
-from napari_gmff.reading.images import natural_key
 from napari_gmff.reading.ome_zarr import is_zarr
 from napari_gmff.reading.open import list_series, read_stack
 from napari_gmff.reading.tiff_open import open_tiff
