@@ -20,6 +20,7 @@ PAGES = (
     "reading-the-focus-map.md",
     "correcting-the-focus-map.md",
     "measuring-heights.md",
+    "inputs.md",
     "limits.md",
 )
 MAX_PICTURE_BYTES = 250_000
@@ -103,3 +104,13 @@ def test_the_examples_of_measuring_write_a_table_and_a_mesh(
     table = np.genfromtxt("profile.csv", delimiter=",", names=True)
     assert {"distance_um", "height_um", "y_px", "x_px"} <= set(table.dtype.names)
     assert Path("relief.stl").stat().st_size > 0
+
+
+def test_the_example_of_positions_reads_each(repository: Path, tmp_path: Path, monkeypatch):
+    for name in ("Pos1", "Pos2"):
+        (tmp_path / "stage" / name).mkdir(parents=True)
+        for number, plane in enumerate(textured((3, 20, 20))):
+            tifffile.imwrite(tmp_path / "stage" / name / f"{number}.tif", plane)
+    monkeypatch.chdir(tmp_path)
+    (example,) = blocks(repository / "docs" / "inputs.md", "python")
+    assert run(example) == "Pos1 3 slices\nPos2 3 slices\n"

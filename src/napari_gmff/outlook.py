@@ -19,16 +19,25 @@ if TYPE_CHECKING:
     from napari_gmff.plan import FusionPlan
     from napari_gmff.reading.stack import FocusStack
 
-# Peak memory of processes on Linux with Python 3.11, torch's build for the CPU and one thread,
-# over 1 to 3 channels, 4 to 200 slices and windows of 512 to 2048 px.
-_START_BYTES = 120e6
+# Fitted to the peak memory of processes on Linux with Python 3.11, torch's build for the CPU and
+# one thread: 1 to 3 channels, 4 to 200 slices, windows of 512 to 2048 px.
+_CLASSICAL_BYTES = 120e6
 """Python and what every run imports."""
 
-_NETWORK_BYTES = 270e6
-"""torch, the network and its weights."""
-
-_BYTES_PER_PX = 150
+_CLASSICAL_BYTES_PER_PX = 150
 """Of a window: what the engine sees, scores, the running argmax, images on their way to disk."""
+
+_NETWORK_BYTES = 400e6
+"""The same with torch, the network, its weights and a tile of its fine pass."""
+
+_COARSE_BYTES_PER_PX = 6
+"""Of a window, for each slice: the network's coarse maps, on disk above the memory limit."""
+
+_FINE_BYTES_PER_PX = 9
+"""Of a window, for each slice, in the network's fine pass."""
+
+_MOST_FINE_BYTES = 250e6
+"""Tiles of the fine pass become smaller for long stacks."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +131,10 @@ def _memory_bytes(
     n_samples = stack.data.shape[-1] if stack.has_samples else 1
     plane_bytes = n_pixels * n_samples * stack.dtype.itemsize
     cached = min(CACHE_BYTES, plane_bytes * len(plan.slices) * len(plan.focus_channels))
-    is_network = params.engine == NETWORK_ENGINE
-    return int(
-        _START_BYTES
-        + is_network * _NETWORK_BYTES
-        + cached
-        + n_pixels * _BYTES_PER_PX
-        + stack.n_channels * plane_bytes
-    )
+    copied = stack.n_channels * plane_bytes
+    if params.engine != NETWORK_ENGINE:
+        return int(_CLASSICAL_BYTES + n_pixels * _CLASSICAL_BYTES_PER_PX + cached + copied)
+    coarse = n_pixels * len(plan.slices) * _COARSE_BYTES_PER_PX
+    fine = min(_MOST_FINE_BYTES, n_pixels * len(plan.slices) * _FINE_BYTES_PER_PX)
+    kept = coarse if coarse <= params.memory_limit_mb << 20 else 0
+    return int(_NETWORK_BYTES + kept + fine + cached + copied)

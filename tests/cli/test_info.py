@@ -119,6 +119,22 @@ def test_positions_are_listed_and_one_is_described(tmp_path: Path, capsys: Any) 
     assert "positions:" not in one["time"]
 
 
+@pytest.mark.parametrize(
+    ("options", "told_as"),
+    [
+        ({}, "whole slices of 30×20 px, compression none"),
+        ({"rowsperstrip": 4}, "strips of 30×4 px, compression none"),
+        ({"compression": "lzw"}, "whole slices of 30×20 px, compression lzw"),
+    ],
+)
+def test_strips_and_codecs_of_tiff_are_named(
+    tmp_path: Path, capsys: Any, options: dict, told_as: str
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels(3, 20, 30), photometric="minisblack", metadata=None, **options)
+    assert told(capsys, path, "--no-estimate")["stored as"] == told_as
+
+
 def test_shards_and_codecs_of_zarr_are_named(tmp_path: Path, capsys: Any) -> None:
     zarr.create_array(
         tmp_path / "a.zarr",

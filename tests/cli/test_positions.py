@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,30 @@ def test_an_interrupt_ends_the_run_and_finished_positions_stay(
     fuse(source, tmp_path / "out", code=130)
     assert_fused_from(tmp_path / "out" / "A_1", STACKS["A/1"])
     assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_a_run_that_goes_on_keeps_finished_positions_of_the_same_parameters(
+    source: Path, tmp_path: Path, capsys: Any
+) -> None:
+    from napari_gmff.cli.fuse import _fuse_one
+    from napari_gmff.cli.main import _parser
+    from napari_gmff.cli.parameter_flags import run_params
+    from napari_gmff.cli.positions import fuse_positions
+    from napari_gmff.errors import OutputError
+    from napari_gmff.reading.positions import list_positions
+
+    def go_on(*flags: str) -> int:
+        argv = ["fuse", str(source), "-o", str(tmp_path / "out"), *CLASSICAL, *flags]
+        args = _parser().parse_args(argv)
+        args.resume = True
+        return fuse_positions(args, run_params(args), list_positions(source), _fuse_one)
+
+    fuse(source, tmp_path / "out", "--quiet")
+    shutil.rmtree(tmp_path / "out" / "B_2")
+    before = (tmp_path / "out" / "A_1" / "zarr.json").stat().st_mtime_ns
+    assert go_on() == 0
+    assert "1 of 2 positions fused, 1 were already there" in capsys.readouterr().out
+    assert (tmp_path / "out" / "A_1" / "zarr.json").stat().st_mtime_ns == before
+    assert_fused_from(tmp_path / "out" / "B_2", STACKS["B/2"])
+    with pytest.raises(OutputError, match=r"A_1: is a result of other .*block_px: was 1024, now"):
+        go_on("--block-px", "512")

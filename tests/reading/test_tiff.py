@@ -346,3 +346,68 @@ def write_linked(folder: Path, data: np.ndarray, *, companion: bool = False) -> 
             metadata=None,
             description=f'<OME {space} UUID="urn:uuid:0000000{c}">{body}</OME>',
         )
+
+
+def test_a_file_that_refers_to_another_tiff_of_its_set_is_the_whole_set(tmp_path: Path) -> None:
+    data = pixels(2, 3, 12, 14)
+    write_linked(tmp_path, data)
+    space = 'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"'
+    refers = '<BinaryOnly MetadataFile="c0.ome.tif" UUID="urn:uuid:00000000"/>'
+    description = f'<OME {space} UUID="urn:uuid:00000001">{refers}</OME>'
+    options = {"photometric": "minisblack", "metadata": None}
+    tifffile.imwrite(tmp_path / "c1.ome.tif", data[1], description=description, **options)
+    for source in (tmp_path, tmp_path / "c0.ome.tif", tmp_path / "c1.ome.tif"):
+        with read_stack(source) as stack:
+            np.testing.assert_array_equal(stack.data[0].compute(), data)
+    tifffile.imwrite(tmp_path / "c0.ome.tif", data[0], description="no XML", **options)
+    with pytest.raises(SourceError, match=r"c1\.ome\.tif: c0\.ome\.tif: must hold the OME-XML"):
+        read_stack(tmp_path / "c1.ome.tif")
+
+
+def test_a_set_named_by_identities_alone_is_found_in_its_folder(tmp_path: Path) -> None:
+    data = pixels(3, 3, 12, 14)
+    write_linked(tmp_path, data)
+    for path in tmp_path.iterdir():
+        text = tifffile.tiffcomment(path)
+        for c in range(3):
+            text = text.replace(f' FileName="c{c}.ome.tif"', "")
+        tifffile.tiffcomment(path, text.encode())
+    (tmp_path / "c0.ome.tif").rename(tmp_path / "renamed.ome.tif")
+    for source in (tmp_path / "renamed.ome.tif", tmp_path / "c2.ome.tif", tmp_path):
+        with read_stack(source) as stack:
+            np.testing.assert_array_equal(stack.data[0].compute(), data)
+    (tmp_path / "c1.ome.tif").unlink()
+    with pytest.raises(SourceError, match=r"linked file.*urn:uuid:00000001"):
+        read_stack(tmp_path / "c2.ome.tif")
+
+
+def test_a_missing_file_of_a_set_is_named(tmp_path: Path) -> None:
+    write_linked(tmp_path, pixels(2, 3, 12, 14))
+    (tmp_path / "c1.ome.tif").unlink()
+    with pytest.raises(SourceError, match=r"c0\.ome\.tif: .*missing, 'c1\.ome\.tif'"):
+        read_stack(tmp_path / "c0.ome.tif")
+
+
+def test_a_file_over_4_gb_is_read_where_its_pixels_are(tmp_path: Path) -> None:
+    shape = (5, 21_000, 21_000)
+    patch = pixels(64, 64)
+    path = tmp_path / "big.ome.tif"
+    options = {"ome": True, "metadata": {"axes": "ZYX"}, "photometric": "minisblack"}
+    tifffile.imwrite(path, shape=shape, dtype="u2", bigtiff=True, **options)  # all of it a hole
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.series[0].pages[4].dataoffsets[0]
+    row_bytes = 2 * shape[2]
+    with path.open("r+b") as file:
+        for number, row in enumerate(patch):
+            file.seek(start + number * row_bytes)
+            file.write(row.tobytes())
+    assert path.stat().st_size > 2**32
+    with read_stack(path) as stack:
+        assert stack.data.shape[2:] == shape
+        corner = stack.data[0, 0, 3:, :65, :65].compute()
+        np.testing.assert_array_equal(corner[1, :64, :64], patch)
+        assert np.count_nonzero(corner) == np.count_nonzero(patch)
+        assert not stack.data[0, 0, 4, -99:, -99:].any().compute()
+        assert stack.storage is not None
+        assert stack.storage.kind == "OME-TIFF (BigTIFF)"
+        assert stack.storage.n_bytes() < 2**24, "holes take up no room"

@@ -28,6 +28,7 @@ class _Tally:
     """What became of the positions, by name."""
 
     fused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -111,6 +112,10 @@ def _fuse_all(
         name = position.name if names.count(position.name) == 1 else str(position.number)
         one_args = argparse.Namespace(**{**vars(args), "output": output})
         one_params = params.model_copy(update={"position": name})
+        if _goes_on(args) and os.path.lexists(output):
+            _check_same(output, one_params)
+            tally.kept.append(name)
+            continue
         try:
             tally.fused[name] = fuse_one(one_args, one_params, position)
         except (GmffError, MemoryError, OSError) as error:
@@ -138,6 +143,8 @@ def _check_outputs(args: argparse.Namespace, outputs: Sequence[Path]) -> None:
             "another folder, or one of them with --position"
         )
     there = [path.name for path in outputs if os.path.lexists(path)]
+    if _goes_on(args):
+        return
     if there and not args.overwrite:
         more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
         raise OutputError(
@@ -148,12 +155,33 @@ def _check_outputs(args: argparse.Namespace, outputs: Sequence[Path]) -> None:
         check_output(path, args.overwrite)
 
 
+def _goes_on(args: argparse.Namespace) -> bool:
+    """Whether an earlier run is continued: positions that it finished stay."""
+    return bool(getattr(args, "resume", False)) and not args.overwrite
+
+
+def _check_same(output: Path, params: RunParams) -> None:
+    """Refuse to leave a result of other parameters among those of this run."""
+    from napari_gmff.provenance import read_provenance
+
+    before, now = read_provenance(output)["parameters"], params.model_dump(mode="json")
+    changed = [key for key in now if before.get(key) != now[key]]
+    if changed:
+        key = changed[0]
+        raise OutputError(
+            f"{output}: is a result of other parameters ({key}: was {before.get(key)!r}, now "
+            f"{now[key]!r}); without --resume and with --overwrite all start again"
+        )
+
+
 def _report(args: argparse.Namespace, tally: _Tally) -> None:
-    n_all = len(tally.fused) + len(tally.failed)
+    n_all = len(tally.fused) + len(tally.kept) + len(tally.failed)
     if args.json:
-        print_json({"output": str(args.output), "positions": tally.fused, "failed": tally.failed})
+        said = {"positions": tally.fused, "already_there": tally.kept, "failed": tally.failed}
+        print_json({"output": str(args.output), **said})
     elif not args.quiet:
-        print(f"{args.output}: {len(tally.fused)} of {n_all} positions fused")
+        kept = f", {len(tally.kept)} were already there" if tally.kept else ""
+        print(f"{args.output}: {len(tally.fused)} of {n_all} positions fused{kept}")
     if tally.failed:
         print(
             f"napari-gmff: {len(tally.failed)} of {n_all} positions failed: "

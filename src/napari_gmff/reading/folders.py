@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.image_files import kind_of
 from napari_gmff.reading.images import read_images
+from napari_gmff.reading.micromanager import facts_of_images, ndtiff_file
 from napari_gmff.reading.ome_zarr import is_zarr
 from napari_gmff.reading.tiff import read_tiff
 from napari_gmff.reading.tiff_open import open_tiff
@@ -42,6 +44,10 @@ def read_folder(folder: Path, *, series: int | None = None, axes: str | None = N
     SourceError
         If it holds no images, several stacks, or images that do not fit one another.
     """
+    dataset = ndtiff_file(folder)
+    if dataset is not None:
+        stack = read_tiff(dataset, series=series, axes=axes)
+        return replace(stack, name=folder.resolve().name)
     visible = _visible(folder)
     images, others = _images_among([path for path in visible if path.is_file()])
     if not images:
@@ -55,8 +61,17 @@ def read_folder(folder: Path, *, series: int | None = None, axes: str | None = N
         raise SourceError(
             f"{folder}: series must be below 1 (a folder of images has 1 series), got {series}"
         )
-    return read_images(
+    facts = facts_of_images(folder)
+    stack = read_images(
         images, name=folder.resolve().name, label=str(folder), axes=axes, notes=_ignored(others)
+    )
+    if facts is None:
+        return stack
+    return replace(
+        stack,
+        voxel_size_um=facts.voxel_size_um,
+        z_positions_um=facts.z_positions(stack.n_slices),
+        channels=facts.channels_for(stack.n_channels) or stack.channels,
     )
 
 
@@ -93,13 +108,18 @@ def numbered_folders(folder: Path) -> list[Path]:
         Folders with a digit in their name and images or an OME-Zarr within, in natural order;
         empty where the folder itself holds images.
     """
+    return list(iter_numbered_folders(folder))
+
+
+def iter_numbered_folders(folder: Path) -> Iterator[Path]:
+    """Find the same one by one, for those who only want to know whether there are any."""
     visible = _visible(folder)
-    if holds_images(path for path in visible if path.is_file()):
-        return []
-    numbered = [
-        path for path in visible if path.is_dir() and any(sign.isdecimal() for sign in path.name)
-    ]
-    return [path for path in numbered if is_zarr(path) or holds_images(_visible(path))]
+    if ndtiff_file(folder) or holds_images(path for path in visible if path.is_file()):
+        return
+    for path in visible:
+        is_numbered = any(sign.isdecimal() for sign in path.name)
+        if is_numbered and path.is_dir() and (is_zarr(path) or holds_images(_visible(path))):
+            yield path
 
 
 def holds_images(paths: Iterable[Path]) -> bool:
@@ -111,7 +131,7 @@ def holds_images(paths: Iterable[Path]) -> bool:
 def tiff_of_folder(folder: Path) -> Path | None:
     """Return the TIFF that a folder stands for: its only one, or the first of a linked set."""
     images, _ = _images_among([path for path in _visible(folder) if path.is_file()])
-    return _whole_tiff(images) if images else None
+    return ndtiff_file(folder) or (_whole_tiff(images) if images else None)
 
 
 def _visible(folder: Path) -> list[Path]:

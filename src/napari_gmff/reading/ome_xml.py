@@ -132,6 +132,13 @@ def linked_files(name: str, root: Element) -> list[str]:
     return list(names)
 
 
+def nameless_links(root: Element) -> list[Element]:
+    """Return the links to other files that are identities alone, without a file name."""
+    own = root.get("UUID")
+    links = [one for one in root.iter() if _tag(one) == "UUID"]
+    return [one for one in links if one.get("FileName") is None and one.text != own]
+
+
 def metadata_file(name: str, root: Element) -> str | None:
     """Name of the companion file that holds the metadata, None if they are here.
 

@@ -36,9 +36,10 @@ def read_stack(
     Parameters
     ----------
     source : path, sequence of paths, Position, or array
-        OME-TIFF, ImageJ or plain TIFF; OME-Zarr 0.4 or 0.5; a folder, glob pattern or list of
-        images, one for each slice (PNG, JPEG or TIFF, in natural order of their names); a
-        `Position` of `list_positions`; or a numpy, dask or zarr array.
+        OME-TIFF, ImageJ, Micro-Manager, MetaMorph, LSM or plain TIFF; OME-Zarr 0.4 or 0.5; CZI,
+        LIF or ND2, with the extra ``vendor``; a folder, glob pattern or list of images, one for
+        each slice (PNG, JPEG or TIFF, in natural order of their names); a `Position` of
+        `list_positions`; or a numpy, dask or zarr array.
     series : int, optional
         Which image of a source with several, from 0, thumbnails and labels included.
     position : int or str, optional
@@ -109,9 +110,11 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
     list of str
         One name for each series.
     """
+    from napari_gmff.reading.folders import tiff_of_folder
     from napari_gmff.reading.image_files import kind_of
     from napari_gmff.reading.ome_zarr import image_names, is_zarr
     from napari_gmff.reading.tiff_open import open_tiff, series_names
+    from napari_gmff.reading.vendor import vendor_kind, vendor_series
 
     if isinstance(source, str | os.PathLike):
         if is_remote(source):
@@ -120,8 +123,14 @@ def list_series(source: Any, *, allow_remote: bool = False) -> list[str]:
         path = Path(source)
         if is_zarr(path):
             return image_names(str(path))
-        if path.is_file() and kind_of(path) == "tiff":
+        if path.is_dir():
+            path = tiff_of_folder(path) or path
+        is_companion = path.name.lower().endswith(".companion.ome")
+        if path.is_file() and (is_companion or kind_of(path) == "tiff"):
             return series_names(open_tiff(path))
+        vendor = vendor_kind(path) if path.is_file() else None
+        if vendor is not None:
+            return vendor_series(path, vendor)
     return [read_stack(source, allow_remote=allow_remote).name]
 
 
@@ -178,6 +187,7 @@ def _opened_path(
     from napari_gmff.reading.image_files import kind_of
     from napari_gmff.reading.ome_zarr import is_zarr, read_ome_zarr
     from napari_gmff.reading.tiff import read_tiff
+    from napari_gmff.reading.vendor import read_vendor, vendor_kind
 
     text = os.fsdecode(source)
     if is_remote(text):
@@ -201,8 +211,13 @@ def _opened_path(
     kind = kind_of(path)
     if kind == "tiff" or path.name.lower().endswith(".companion.ome"):
         return read_tiff(path, series=series, axes=axes)
+    vendor = vendor_kind(path) if kind is None else None
+    if vendor is not None:
+        return read_vendor(path, vendor, series=series, axes=axes)
     if kind is None:
-        raise SourceError(f"{text}: not an image that can be read (TIFF, OME-Zarr, PNG or JPEG)")
+        raise SourceError(
+            f"{text}: not an image that can be read (TIFF, OME-Zarr, PNG, JPEG, CZI, LIF or ND2)"
+        )
     raise SourceError(
         f"{text}: a focus stack needs a Z axis, a {kind.upper()} file holds a single image; "
         "give a folder, a list or a pattern of images"

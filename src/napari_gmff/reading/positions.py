@@ -143,6 +143,7 @@ def _positions_at(text: str, axes: str | None, allow_remote: bool) -> list[Posit
     from napari_gmff.reading.folders import numbered_folders, tiff_of_folder
     from napari_gmff.reading.image_files import kind_of
     from napari_gmff.reading.ome_zarr import is_zarr, position_places
+    from napari_gmff.reading.vendor import vendor_kind, vendor_places
 
     path = Path(text)
     if is_remote(text):
@@ -161,7 +162,8 @@ def _positions_at(text: str, axes: str | None, allow_remote: bool) -> list[Posit
     elif path.name.lower().endswith(".companion.ome") or kind_of(path) == "tiff":
         places = _places_of_tiff(path, axes)
     else:
-        return []
+        vendor = vendor_kind(path)
+        places = [] if vendor is None else vendor_places(path, vendor)
     return [Position(i, name, text, number) for i, (number, name) in enumerate(places)]
 
 

@@ -58,6 +58,8 @@ def storage_of_tiff(series: TiffPageSeries, kind: str, *others: Path) -> Storage
     *others : Path
         Files that belong to it and hold no pixels, such as a companion file.
     """
+    from tifffile import COMPRESSION
+
     page = series.keyframe
     # Pages of a single file may not all be kept, and it is closed by now.
     pages = series.pages if series.is_multifile else [page]
@@ -69,7 +71,10 @@ def storage_of_tiff(series: TiffPageSeries, kind: str, *others: Path) -> Storage
         chunk_yx, layout = (rows, int(page.imagewidth)), "strips"
         if rows == page.imagelength:
             layout = "whole slices"
-    codec = getattr(page.compression, "name", str(page.compression)).lower()
+    try:
+        codec = COMPRESSION(int(page.compression)).name.lower()
+    except ValueError:
+        codec = f"number {int(page.compression)}"
     files = dict.fromkeys([*(Path(name) for name in sorted(names)), *others])
     return Storage(kind, codec, chunk_yx, layout, tuple(files))
 

@@ -105,10 +105,12 @@ def stacks_among_series(opened: OpenedTiff, axes: str | None = None) -> list[int
         Meaning of the axes, overriding the file's.
     """
     found: dict[int, str] = {}
-    for number in range(len(opened.series)):
+    for number, series in enumerate(opened.series):
+        if series.keyframe.is_reduced:
+            continue
         try:
             plan, shape = _plan(opened, number, axes)
-            check_dtype(opened.name, _pixel_type(opened.series[number], opened.name))
+            check_dtype(opened.name, _pixel_type(series, opened.name))
         except SourceError:
             continue
         place = plan.index("Z")
@@ -121,6 +123,8 @@ def stacks_among_series(opened: OpenedTiff, axes: str | None = None) -> list[int
 def facts_of(opened: OpenedTiff, series: int) -> ImageFacts:
     """Gather what the metadata of a file say of one of its series."""
     chosen = opened.series[series]
+    if opened.facts:
+        return opened.facts[series]
     if opened.ome:
         return facts_of_ome(opened.ome[series])
     if chosen.kind == "imagej":

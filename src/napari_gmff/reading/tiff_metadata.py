@@ -121,7 +121,7 @@ def facts_of_imagej(metadata: Mapping[str, Any], page: TiffPage) -> ImageFacts:
         First page, whose resolution tags count pixels per unit.
     """
     scale = um_per_unit(str(metadata.get("unit") or ""))
-    spacing = _finite(metadata.get("spacing"))
+    spacing = finite(metadata.get("spacing"))
     notes: tuple[str, ...] = ()
     z = y = x = None
     if scale is not None:
@@ -166,7 +166,8 @@ def _lut_channels(metadata: Mapping[str, Any]) -> tuple[Channel, ...]:
     return tuple(found)
 
 
-def _finite(value: object) -> float | None:
+def finite(value: object) -> float | None:
+    """Return a number, of text too; None for what is none."""
     if isinstance(value, str) and not re.fullmatch(r"[-+\d.eE]+", value):
         return None
     try:

@@ -5,32 +5,40 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, tostring
 
 import numpy as np
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.messages import first_line
-from napari_gmff.reading.ome_xml import (
-    OmeImage,
-    check_inside,
-    linked_files,
-    metadata_file,
-    ome_images,
-    parse_xml,
-    screen_xml,
+from napari_gmff.reading.micromanager import (
+    check_mmstack,
+    check_ndtiff,
+    facts_of_mmstack,
+    facts_of_ndtiff,
 )
+from napari_gmff.reading.ome_text import (
+    check_linked,
+    first_linked,
+    main_tiff,
+    name_links,
+    ome_text,
+    read_xml,
+)
+from napari_gmff.reading.ome_xml import OmeImage, ome_images, parse_xml
 from napari_gmff.reading.tiff_check import count_pages, quiet_tifffile
+from napari_gmff.reading.tiff_makers import facts_of_lsm, facts_of_stk
+from napari_gmff.reading.tiff_metadata import ImageFacts
+from napari_gmff.reading.tiff_positions import split_positions
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
-XMP_TAG = 700
-
-_QUIET_LOCK = threading.Lock()
+# Reentrant, as a file may refer to another one of its set.
+_QUIET_LOCK = threading.RLock()
 
 
 @dataclass
@@ -47,6 +55,8 @@ class OpenedTiff:
         What can be read from it.
     ome : list of OmeImage
         One for each series of an OME-TIFF, else empty.
+    facts : list of ImageFacts
+        One for each series of a maker's own kind of TIFF, else empty.
     linked : tuple of str
         Other files that hold planes of it.
     n_pages : int
@@ -58,6 +68,7 @@ class OpenedTiff:
     tiff: TiffFile
     series: list[TiffPageSeries]
     ome: list[OmeImage] = field(default_factory=list)
+    facts: list[ImageFacts] = field(default_factory=list)
     linked: tuple[str, ...] = ()
     n_pages: int = 0
 
@@ -81,22 +92,35 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
     root: Element | None = None
     text: str | None = None
     if path.name.lower().endswith(".companion.ome"):
-        text = _read_xml(path, name)
+        text = read_xml(path, name)
         root = parse_xml(name, text)
-        path = _first_linked(path, name, root)
+        path = first_linked(path, name, root)
     n_pages = count_pages(path, name)
     # tifffile reports damage by logging; the filter is global, so one opening at a time.
-    with _QUIET_LOCK, quiet_tifffile() as logged, ExitStack() as closing:
+    # Damaged numbers make numpy warn as well.
+    quiet = np.errstate(all="ignore")
+    with _QUIET_LOCK, quiet, quiet_tifffile() as logged, ExitStack() as closing:
         try:
             tiff = closing.enter_context(tifffile.TiffFile(path))
             if text is None:
-                text = _ome_text(tiff, path, name)
+                main = main_tiff(tiff, path, name)
+                if main is not None:
+                    return _as_part_of(open_tiff(main, name), path)
+                text = ome_text(tiff, path, name)
                 root = parse_xml(name, text) if text else None
-            linked = _check_linked(path, name, root) if root is not None else ()
+            if root is not None and name_links(path, name, root):
+                text = tostring(root, encoding="unicode")
+            linked = check_linked(path, name, root) if root is not None else ()
             if text and text is not tiff.pages.first.description:
                 tiff = closing.enter_context(tifffile.TiffFile(path, omexml=text))
-            series = list(tiff.series)
-            opened = OpenedTiff(path, name, tiff, series, linked=linked, n_pages=n_pages)
+            if tiff.is_ndtiff:
+                check_ndtiff(path, name)
+            elif tiff.is_mmstack:
+                check_mmstack(tiff, name)
+            series = [part for one in tiff.series for part in split_positions(one)]
+            facts = _facts_of_makers(tiff, path, series, logged)
+            linked = linked or _files_beside(path, series)
+            opened = OpenedTiff(path, name, tiff, series, [], facts, linked, n_pages)
             for one in series:
                 for level in one.levels:
                     _load_pages(level)
@@ -107,7 +131,7 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
             raise SourceError(
                 f"{name}: damaged or unsupported TIFF ({first_line(error)})"
             ) from error
-    if root is not None:
+    if root is not None and not opened.facts:
         opened.ome = ome_images(name, root)
         _check_ome(opened, logged)
     return opened
@@ -134,69 +158,40 @@ def choose_series(opened: OpenedTiff, series: int) -> TiffPageSeries:
 
 def series_names(opened: OpenedTiff) -> list[str]:
     """Name of every series of a file."""
-    return [
-        (opened.ome[index].name if index < len(opened.ome) else str(one.name)) or f"series {index}"
-        for index, one in enumerate(opened.series)
-    ]
+    said = opened.facts or opened.ome
+    titles = [one.title if isinstance(one, ImageFacts) else one.name for one in said]
+    titles = titles or [str(one.name) for one in opened.series]
+    return [title or f"series {index}" for index, title in enumerate(titles)]
 
 
-def _read_xml(path: Path, name: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{name}: not readable as OME-XML ({error})") from None
+def _as_part_of(main: OpenedTiff, path: Path) -> OpenedTiff:
+    """Return a set as seen from another of its files."""
+    linked = (main.path.name, *main.linked)
+    return replace(main, path=path, linked=tuple(name for name in linked if name != path.name))
 
 
-def _first_linked(path: Path, name: str, root: Element) -> Path:
-    linked = linked_files(name, root)
-    if not linked:
-        raise SourceError(f"{name}: a companion file must name the files with the pixels")
-    _check_exist(path, name, linked)
-    return path.parent / linked[0]
+def _facts_of_makers(
+    tiff: TiffFile, path: Path, series: Sequence[TiffPageSeries], logged: Sequence[str]
+) -> list[ImageFacts]:
+    """Read what microscope programs say in their own places; the file is open."""
+    kind = series[0].kind if series else ""
+    is_part = any("Returning subset" in message for message in logged)
+    if kind == "mmstack":
+        return facts_of_mmstack(tiff, len(series), is_part=is_part)
+    if kind == "ndtiff":
+        return facts_of_ndtiff(tiff, path, len(series))
+    if kind == "lsm":
+        return [facts_of_lsm(tiff.lsm_metadata or {})] * len(series)
+    if kind == "stk":
+        return [facts_of_stk(tiff.stk_metadata or {})] * len(series)
+    return []
 
 
-def _ome_text(tiff: TiffFile, path: Path, name: str) -> str | None:
-    """Screened OME-XML of a file, from its companion if it says so."""
-    for page_text in _texts(tiff):
-        screen_xml(name, page_text)
-    if not tiff.is_ome:
-        return None
-    text = str(tiff.pages.first.description)
-    companion = metadata_file(name, parse_xml(name, text))
-    if companion is None:
-        return text
-    _check_exist(path, name, [companion])
-    return _read_xml(path.parent / companion, f"{name}: {companion}")
-
-
-def _texts(tiff: TiffFile) -> list[str]:
-    """Everything in the first page's tags that tifffile may take for XML."""
-    page: Any = tiff.pages.first
-    found = [str(page.description)]
-    if XMP_TAG in page.tags:
-        value = page.tags[XMP_TAG].value
-        found.append(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
-    return found
-
-
-def _check_linked(path: Path, name: str, root: Element) -> tuple[str, ...]:
-    linked = tuple(linked_files(name, root))
-    _check_exist(path, name, linked)
-    for file_name in linked:
-        count_pages(path.parent / file_name, f"{name}: {file_name}")
-    return linked
-
-
-def _check_exist(path: Path, name: str, file_names: Sequence[str]) -> None:
-    for file_name in file_names:
-        check_inside(name, file_name)
-        target = path.parent / file_name
-        if not target.is_file():
-            raise SourceError(f"{name}: a file it links to is missing, {file_name!r}")
-        if path.parent.resolve() not in target.resolve().parents:
-            raise SourceError(
-                f"{name}: the files it links to must lie in its own folder, found {file_name!r}"
-            )
+def _files_beside(path: Path, series: Sequence[TiffPageSeries]) -> tuple[str, ...]:
+    """Names of the other files that a series over several files was found in."""
+    pages = (page for one in series if one.is_multifile for page in one.pages if page is not None)
+    names = dict.fromkeys(str(page.parent.filehandle.name) for page in pages)
+    return tuple(name for name in names if name != path.name)
 
 
 def _load_pages(series: TiffPageSeries) -> None:

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 import zarr
 from napari.components import ViewerModel
-from npe2 import PluginManager
+from npe2 import PluginManager, PluginManifest
 from PIL import Image as Picture
 
 from napari_gmff import fuse, read_stack
@@ -17,6 +17,7 @@ from napari_gmff._napari.files.reader import get_reader, read, sources_of, stack
 from napari_gmff._napari.layers.layer_stacks import stack_of, understood
 from napari_gmff._napari.layers.stack_layers import SOURCE_KEY
 from napari_gmff.errors import SourceError
+from tests.reading.test_positions import write_plate
 from tests.stacks import stack_of as array_stack
 from tests.stacks import textured
 
@@ -152,6 +153,34 @@ def test_a_file_without_a_series_that_can_be_fused_says_why(tmp_path):
     path = write_ome(tmp_path / "doubles.ome.tif", np.zeros((3, 40, 40)))
     with pytest.raises(SourceError, match="float64"):
         read(str(path))
+
+
+def test_numbered_folders_and_plates_open_as_a_stack_each(viewer, tmp_path):
+    stacks = [textured((3, 30, 40), seed=seed) for seed in range(2)]
+    for number, pixels in enumerate(stacks, start=1):
+        (tmp_path / "stage" / f"Pos{number}").mkdir(parents=True)
+        for k, plane in enumerate(pixels):
+            tifffile.imwrite(tmp_path / "stage" / f"Pos{number}" / f"{k}.tif", plane)
+    plate = write_plate(tmp_path / "plate.zarr", {"A/1": [stacks[0]], "A/2": [stacks[1]]})
+    for source, names in ((tmp_path / "stage", ["Pos1", "Pos2"]), (plate, ["A/1", "A/2"])):
+        layers = viewer.open(source, plugin=PLUGIN)
+        assert [layer.name for layer in layers] == [f"{source.stem} {name}" for name in names]
+        for number, layer in enumerate(layers):
+            np.testing.assert_array_equal(np.asarray(layer.data), stacks[number])
+            assert layer.metadata[SOURCE_KEY].read_options == {"position": str(number)}
+
+
+@pytest.mark.parametrize("ending", ["czi", "lif", "nd2", "stk", "lsm"])
+def test_files_of_microscope_programs_are_offered(tmp_path, ending):
+    starts = {"czi": b"ZISRAWFILE", "lif": b"p\0\0\0\0\0\0\0*", "nd2": b"\xda\xce\xbe\x0a"}
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(starts.get(ending, b"II*\0").ljust(64, b"\0"))
+    assert get_reader(str(path)) is not None
+    path.write_bytes(b"something else".ljust(64))
+    assert get_reader(str(path)) is None
+    manifest = PluginManifest.from_file(Path(__file__).parents[3] / "napari.yaml")
+    (reader,) = manifest.contributions.readers
+    assert f"*.{ending}" in reader.filename_patterns
 
 
 def test_a_folder_of_images_opens_as_slices(viewer, tmp_path):

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from napari.qt.threading import FunctionWorker
 
 _FILTERS = (
-    "Focus stacks (*.tif *.tiff *.btf *.companion.ome *.png *.jpg *.jpeg);;"
+    "Focus stacks (*.tif *.tiff *.btf *.companion.ome *.png *.jpg *.jpeg *.lsm *.stk *.czi *.lif "
+    "*.nd2);;"
     "Saved fusion (provenance.json);;All files (*)"
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari.utils.notifications import show_warning
 
@@ -19,11 +19,13 @@ from napari_gmff._napari.layers.stack_layers import (
     short_name,
 )
 from napari_gmff.errors import SourceError
-from napari_gmff.reading.folders import natural_key
+from napari_gmff.reading.folders import iter_numbered_folders, natural_key
 from napari_gmff.reading.image_files import kind_of
 from napari_gmff.reading.ome_zarr import is_zarr
 from napari_gmff.reading.open import list_series, read_stack
+from napari_gmff.reading.positions import list_positions
 from napari_gmff.reading.tiff_open import open_tiff
+from napari_gmff.reading.vendor import vendor_kind
 
 Paths = str | Sequence[str]
 Choose = Callable[[list[StackSource]], list[StackSource]]
@@ -38,7 +40,8 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerTuple]] | None:
     Parameters
     ----------
     path : str or sequence of str
-        TIFF, ``.companion.ome``, OME-Zarr or folder; several are the slices of one stack.
+        TIFF, ``.companion.ome``, OME-Zarr, CZI, LIF, ND2 or folder; several are the slices of one
+        stack.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def saved_at(path: Paths) -> list[LayerTuple] | None:
 
 
 def sources_of(path: Paths, axes: str | None = None) -> tuple[list[StackSource], list[str]]:
-    """Open every series of a path lazily.
+    """Open every series of a file, or every position of a folder, lazily.
 
     Parameters
     ----------
@@ -133,24 +136,45 @@ def sources_of(path: Paths, axes: str | None = None) -> tuple[list[StackSource],
     if not isinstance(path, str | os.PathLike):
         return [StackSource(read_stack(list(path), **options), None, options)], []
     origin = os.fspath(path)
-    # Of a folder of images there is one; to list it would be to open all of them.
-    has_series = Path(origin).is_file() or is_zarr(Path(origin))
-    names = list_series(origin) if has_series else [""]
-    if len(names) == 1:
+    parts = _parts_of(origin, options)
+    if len(parts) < 2:
         return [StackSource(read_stack(origin, **options), origin, options)], []
     found, errors = [], []
-    for number, name in enumerate(names):
-        one = {**options, "series": number}
+    for part in parts:
         try:
-            stack = read_stack(origin, **one)
+            stack = read_stack(part.source, series=part.series, **options)
         except SourceError as error:
             errors.append(error)
             continue
-        found.append(StackSource(stack, origin, one))
-        found[-1].name = f"{short_name(stack.name)} {name or number}"
+        found.append(StackSource(stack, origin, {**options, **part.choice}))
+        found[-1].name = f"{short_name(Path(origin).name)} {part.name}"
     if not found:
         raise errors[0]
     return found, [f"Image {error.args[0]} was left out." for error in errors]
+
+
+class _Part(NamedTuple):
+    """One of the stacks of a path: what to read, and how to say so."""
+
+    name: str
+    source: Any
+    series: int | None
+    choice: dict[str, Any]
+
+
+def _parts_of(origin: str, options: dict[str, Any]) -> list[_Part]:
+    if Path(origin).is_dir():
+        positions = list_positions(origin, **options)
+        if len(positions) > 1:
+            # Told apart by number: names may occur twice.
+            return [_Part(one.name, one, None, {"position": str(one.number)}) for one in positions]
+        if not is_zarr(Path(origin)):
+            return []
+    names = list_series(origin)
+    return [
+        _Part(name or str(number), origin, number, {"series": number})
+        for number, name in enumerate(names)
+    ]
 
 
 def stacks_among(paths: Sequence[str]) -> list[Paths]:
@@ -183,6 +207,8 @@ def stacks_among(paths: Sequence[str]) -> list[Paths]:
         is_companion = place.name.lower().endswith(".companion.ome")
         if place.is_dir() or is_companion or saved_place(place) is not None:
             has_stack = True
+        elif vendor_kind(place) is not None:
+            has_stack = True
         elif kind_of(place) == "tiff":
             opened = open_tiff(place)
             linked.update(opened.linked)
@@ -195,10 +221,13 @@ def _is_readable(path: Paths) -> bool:
         return bool(path) and all(kind_of(Path(one)) is not None for one in path)
     place = Path(path)
     if place.is_dir():
-        return is_zarr(place) or saved_place(place) is not None or _has_images(place)
+        is_ours = is_zarr(place) or saved_place(place) is not None or _has_images(place)
+        return is_ours or next(iter_numbered_folders(place), None) is not None
     if place.name.lower().endswith(".companion.ome"):
         return place.is_file()
-    return place.is_file() and kind_of(place) == "tiff"
+    if not place.is_file():
+        return False
+    return kind_of(place) == "tiff" or vendor_kind(place) is not None
 
 
 def _has_images(folder: Path) -> bool:
