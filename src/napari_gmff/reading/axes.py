@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from napari_gmff.reading.stack import SUPPORTED_DTYPES
 LETTERS = "TCZYXS"
 UNNAMED = "QI"
 """Letters that tifffile gives to pages whose meaning the file does not tell."""
+
+MOST_PX = 2**60
+"""Pixels of all axes together; numbers beyond are damage, and fit no index."""
 
 HINT = "if its {} axis is in fact Z, say so with axes="
 
@@ -165,6 +169,8 @@ def _check_letters(name: str, letters: list[str], shape: Sequence[int]) -> None:
     )
     if 0 in shape:
         raise SourceError(f"{name}: every axis must have a length above 0, found {described}")
+    if math.prod(map(int, shape)) > MOST_PX:
+        raise SourceError(f"{name}: too large for any memory or disk, found {described}")
     strange = [letter for letter in letters if letter and letter not in LETTERS]
     if strange or len(set(filter(None, letters))) != len(list(filter(None, letters))):
         raise SourceError(

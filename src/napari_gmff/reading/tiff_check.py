@@ -131,7 +131,8 @@ def _next_page(file: BinaryIO, offset: int, order: str, big: bool, problem: str,
     size = os.fstat(file.fileno()).st_size
     file.seek(offset)
     data = file.read(struct.calcsize(order + count_format))
-    count = struct.unpack(order + count_format, data)[0] if len(data) in (2, 8) else MOST_PAGES
+    is_whole = len(data) == struct.calcsize(order + count_format)
+    count = struct.unpack(order + count_format, data)[0] if is_whole else MOST_PAGES
     entry_bytes, offset_bytes = (struct.calcsize(order + f) for f in (entry_format, offset_format))
     wanted = count * entry_bytes + offset_bytes
     data = file.read(wanted) if count <= MOST_TAGS else b""
