@@ -114,7 +114,9 @@ class EngineInput:
             grey = luminance(plane)
             if plane.dtype.kind == "f":
                 grey = _without_gaps(grey)
-            seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
+            # Pixels at the ends of float32 go beyond it here, and are brought back just below.
+            with np.errstate(over="ignore"):
+                seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
             seen = np.clip(seen, *_FINITE_LIMITS) * np.float32(scale.weight)
             total = seen if total is None else total + seen
         assert total is not None
