@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -308,3 +309,46 @@ def test_a_tag_with_two_values_instead_of_one_ends_in_a_sentence(tmp_path: Path)
                 except SourceError as error:
                     assert "a.tif" in str(error)
                 break
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits"])
+@pytest.mark.parametrize(("tag", "value"), [(257, 2**24), (277, 2**17)])
+def test_a_page_far_too_large_for_its_bytes_is_refused(
+    tmp_path: Path, tag: int, value: int, compression: str | None
+) -> None:
+    """Rows or samples by the million would be listed, and take memory, one by one."""
+    path = write(tmp_path / "a.tif", metadata=None, compression=compression)
+    with tifffile.TiffFile(path) as tiff:
+        codes = [257, 278] if tag == 257 else [tag]
+        places = [page.tags[code].offset for page in tiff.pages for code in codes]
+    data = bytearray(path.read_bytes())
+    for place in places:
+        data[place + 2 : place + 12] = struct.pack("<HII", 4, 1, value)
+    path.write_bytes(data)
+    refused(path, r"a\.tif: damaged TIFF, page 0 should hold \d+ bytes of pixels in \d+")
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd", "lzma"])
+def test_an_even_page_is_no_damage_however_small_it_is_packed(
+    tmp_path: Path, compression: str
+) -> None:
+    path = write(tmp_path / "a.tif", np.zeros((2, 1500, 2000), "u2"), compression=compression)
+    with read_stack(path) as stack:
+        assert not stack.data.compute().any()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_picture_far_too_large_for_its_bytes_is_refused(tmp_path: Path, kind: str) -> None:
+    import imagecodecs
+
+    even = np.zeros((3000, 4000), "u1")
+    encode = imagecodecs.png_encode if kind == "png" else imagecodecs.jpeg8_encode
+    for number in range(2):
+        (tmp_path / f"{number}").write_bytes(encode(even))
+    with read_stack(tmp_path) as stack:
+        assert not stack.data.compute().any()
+    data = bytearray(encode(even[:8, :8]))
+    place = data.index(b"\xff\xc0") + 5 if kind == "jpeg" else 16
+    data[place : place + 4] = struct.pack(">HH", 60000, 60000) if kind == "jpeg" else b"\0\3\0\0"
+    (tmp_path / "0").write_bytes(data)
+    refused(tmp_path, f"damaged {kind.upper()}, it should hold")

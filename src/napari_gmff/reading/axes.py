@@ -15,8 +15,9 @@ LETTERS = "TCZYXS"
 UNNAMED = "QI"
 """Letters that tifffile gives to pages whose meaning the file does not tell."""
 
-MOST_PX = 2**60
-"""Pixels of all axes together; numbers beyond are damage, and fit no index."""
+MOST_PLANES = 1_000_000
+MOST_SIDE_PX = 2**24
+"""Planes and rows beyond are damage: their mere list would fill the memory."""
 
 HINT = "if its {} axis is in fact Z, say so with axes="
 
@@ -169,8 +170,6 @@ def _check_letters(name: str, letters: list[str], shape: Sequence[int]) -> None:
     )
     if 0 in shape:
         raise SourceError(f"{name}: every axis must have a length above 0, found {described}")
-    if math.prod(map(int, shape)) > MOST_PX:
-        raise SourceError(f"{name}: too large for any memory or disk, found {described}")
     strange = [letter for letter in letters if letter and letter not in LETTERS]
     if strange or len(set(filter(None, letters))) != len(list(filter(None, letters))):
         raise SourceError(
@@ -185,3 +184,14 @@ def _check_letters(name: str, letters: list[str], shape: Sequence[int]) -> None:
         long = [letter for letter in other if shape[letters.index(letter)] > 1]
         hint = f"; {HINT.format(long[0])}" if long else ""
         raise SourceError(f"{name}: a focus stack needs a Z axis, no Z axis in {described}{hint}")
+    _check_lengths(name, letters, shape, described)
+
+
+def _check_lengths(name: str, letters: list[str], shape: Sequence[int], described: str) -> None:
+    lengths = dict(zip(letters, shape, strict=True))
+    n_planes = math.prod(int(lengths.get(letter, 1)) for letter in "TCZ")
+    if n_planes > MOST_PLANES or max(lengths["Y"], lengths["X"]) > MOST_SIDE_PX:
+        raise SourceError(
+            f"{name}: must have at most {MOST_PLANES} planes of at most {MOST_SIDE_PX} rows and "
+            f"columns, found {described:.200}"
+        )
