@@ -259,3 +259,4 @@ def test_marks_of_missing_pixels_at_the_ends_of_float32_overflow_nothing(missing
     found = measured(data)
     for k in range(5):
         assert np.isfinite(found.make([data[k]])).all()
+    assert len(measured(np.stack([data, data])).scales) == 2

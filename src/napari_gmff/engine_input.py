@@ -158,11 +158,13 @@ def iter_measure_input(
         one = yield from iter_samples(planes, _namer(stack.name, channel, first))
         samples.append(one)
     scales = _scales(samples, stack.dtype, plan, params, engine)
+    with np.errstate(over="ignore", invalid="ignore"):
+        together = np.sum(samples, axis=0, dtype=np.float32)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
     return EngineInput(
         scales=scales,
         sigma_px=_sigma_px(noise, params, engine),
-        ordered=looks_ordered(np.sum(samples, axis=0, dtype=np.float32)),
+        ordered=looks_ordered(together),
         constant_slices=_constant_slices(samples),
     )
 
