@@ -248,3 +248,15 @@ def test_every_plane_that_decides_is_sampled_one_after_the_other(options, n_plan
     steps = iter_measure_input(stack, plan, params, LaplacianEnergy(), 0)
     assert len(list(steps)) == n_planes
     assert sampled_bytes(stack, plan) == 3 * 2 * n_planes * 60 * 70 * 2
+
+
+@pytest.mark.parametrize("missing", [np.finfo("f4").min, np.finfo("f4").max])
+@pytest.mark.parametrize("part", [0.01, 0.5])
+def test_marks_of_missing_pixels_at_the_ends_of_float32_overflow_nothing(missing, part):
+    rng = np.random.default_rng(0)
+    values = rng.random((5, 60, 70)).astype(np.float32)
+    data = np.where(rng.random(values.shape) < part, np.float32(missing), values)
+    found = measured(data)
+    for k in range(5):
+        assert np.isfinite(found.make([data[k]])).all()
+    assert len(measured(np.stack([data, data])).scales) == 2

@@ -122,7 +122,9 @@ class EngineInput:
             grey = luminance(plane)
             if plane.dtype.kind == "f":
                 grey = without_gaps(grey)
-            seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
+            # Pixels at the ends of float32 go beyond it here, and are brought back just below.
+            with np.errstate(over="ignore"):
+                seen = (grey - np.float32(scale.low)) * np.float32(1 / (scale.high - scale.low))
             seen = np.clip(seen, *_FINITE_LIMITS) * np.float32(scale.weight)
             total = seen if total is None else total + seen
         assert total is not None
@@ -182,11 +184,13 @@ def _input_of(
     engine: Engine,
 ) -> EngineInput:
     scales = _scales(samples, channels, dtype, params, engine)
+    with np.errstate(over="ignore", invalid="ignore"):
+        together = np.sum(samples, axis=0, dtype=np.float32)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
     return EngineInput(
         scales=scales,
         sigma_px=_sigma_px(noise, params, engine),
-        ordered=looks_ordered(np.sum(samples, axis=0, dtype=np.float32)),
+        ordered=looks_ordered(together),
         constant_slices=_constant_slices(samples),
     )
 

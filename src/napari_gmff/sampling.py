@@ -177,12 +177,15 @@ def percentile_range(samples: Samples) -> tuple[float, float]:
     finite = samples[np.isfinite(samples)]
     if not finite.size:
         return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(finite, PERCENTILES))
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = (float(value) for value in np.percentile(finite, PERCENTILES))
     if high - low < _LEAST_RANGE:
         low, high = float(finite.min()), float(finite.max())
     return (low, high) if high - low >= _LEAST_RANGE else (low, low + 1.0)
 
 
+# Marks of missing pixels at the ends of float32 (GDAL's -3.4e38) overflow, and count as no noise.
+@np.errstate(over="ignore", invalid="ignore")
 def noise_level(samples: Samples) -> float:
     """Estimate the camera noise of a stack, as a standard deviation in grey levels.
 
@@ -209,7 +212,8 @@ def noise_level(samples: Samples) -> float:
     clean = np.nan_to_num(samples, nan=0.0)
     detail = np.abs(ndimage.convolve(clean, kernel[None, None], mode="reflect"))
     deviation = np.median(_blocks(detail), axis=-1) / 0.6745  # (slices, blocks)
-    return float(np.percentile(deviation.min(0), NOISY_PERCENTILE))
+    level = float(np.percentile(deviation.min(0), NOISY_PERCENTILE))
+    return level if math.isfinite(level) else 0.0
 
 
 def _blocks(samples: Samples) -> Samples:
@@ -237,6 +241,7 @@ def smoothing_for(noise_fraction: float) -> float:
     return round(float(np.clip(0.8 + 20 * noise_fraction, 1.0, 2.5)), 2)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def looks_ordered(samples: Samples) -> bool:
     """Judge whether neighbouring slices are neighbours in z.
 

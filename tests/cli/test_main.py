@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 from typing import Any
 
+import imagecodecs
+import numpy as np
 import pytest
 
 from napari_gmff import __version__
@@ -66,3 +70,32 @@ def test_quiet_and_json_exclude_each_other(capsys: Any) -> None:
         main(["fuse", "a.tif", "-o", "b", "--quiet", "--json"])
     assert stopped.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_a_warning_of_a_library_is_one_line_of_ours() -> None:
+    program = (
+        "import warnings\nfrom napari_gmff.cli import main, methods\n"
+        "methods.run_methods = lambda _: warnings.warn('the file\\nis odd') or 0\n"
+        "before = warnings.formatwarning\n"
+        "assert main.main(['methods', 'a.zarr']) == 0\n"
+        "assert warnings.formatwarning is before"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == "napari-gmff: warning: the file is odd\n"
+
+
+def test_what_decoders_log_is_not_printed_besides_the_error(tmp_path: Path) -> None:
+    folder = tmp_path / "slices"
+    folder.mkdir()
+    for number in range(2):
+        data = bytearray(imagecodecs.png_encode(np.zeros((8, 9), np.uint8)))
+        data[27] = 9  # a filter method that is none
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        (folder / f"{number}.png").write_bytes(data)
+    command = [sys.executable, "-m", "napari_gmff", "fuse", str(folder), "-o", str(tmp_path / "o")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "0.png: damaged PNG" in line

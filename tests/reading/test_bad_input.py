@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -251,3 +252,103 @@ def test_damaged_headers_raise_nothing_but_source_errors(tmp_path: Path, seed: i
                 stack.data[0, 0, 0, :8, :8].compute()
         except SourceError as error:
             assert "a.tif" in str(error)
+
+
+OME = '<OME><Image><Pixels DimensionOrder="XYZCT" Type="uint16" SizeX="50" SizeY="40" {}</OME>'
+SIZES = 'SizeZ="4" SizeC="1" SizeT="1">'
+MODULO = (
+    '<StructuredAnnotations><XMLAnnotation><Value><Modulo><ModuloAlongZ Type="lifetime" Start="0" '
+    'End="1e15" Step="1e-3"/></Modulo></Value></XMLAnnotation></StructuredAnnotations>'
+)
+COUNTING = {
+    "slices": 'SizeZ="999999999" SizeC="1" SizeT="1"></Pixels></Image>',
+    "all axes": 'SizeZ="99999" SizeC="99999" SizeT="99999"></Pixels></Image>',
+    "planes": SIZES + '<TiffData PlaneCount="999999999999"/></Pixels></Image>',
+    "old planes": SIZES + '<TiffData IFD="0" NumPlanes="999999999999"/></Pixels></Image>',
+    "labels": f"{SIZES}</Pixels></Image>{MODULO}",
+}
+
+
+@pytest.mark.parametrize("what", COUNTING)
+def test_ome_xml_that_would_be_counted_for_hours_is_refused_before(
+    tmp_path: Path, what: str
+) -> None:
+    text = OME.format(COUNTING[what])
+    path = write(tmp_path / "a.ome.tif", metadata=None, description=text)
+    refused(path, r"a\.ome\.tif: its OME-XML must name at most 1000000 planes, found \d+$")
+
+
+def test_a_size_of_thousands_of_digits_is_refused(tmp_path: Path) -> None:
+    text = OME.format(SIZES.replace("4", "9" * 5000) + "</Pixels></Image>")
+    path = write(tmp_path / "a.ome.tif", metadata=None, description=text)
+    with pytest.raises(SourceError, match=r"a\.ome\.tif: ") as caught:
+        read_stack(path)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_page_in_the_last_bytes_of_a_bigtiff_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", bigtiff=True)
+    data = bytearray(path.read_bytes())
+    data[8:16] = (len(data) - 2).to_bytes(8, "little")
+    path.write_bytes(data)
+    refused(path, r"a\.tif: truncated TIFF, the tags of page 0 are cut short")
+
+
+def test_a_tag_with_two_values_instead_of_one_ends_in_a_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", metadata=None)
+    data = bytearray(path.read_bytes())
+    for number in (256, 257, 258, 259, 262, 277, 278, 284):
+        for place in range(8, len(data) - 12):
+            if data[place : place + 4] == number.to_bytes(2, "little") + b"\x03\x00":
+                changed = bytearray(data)
+                changed[place + 4] = 2
+                path.write_bytes(changed)
+                try:
+                    with read_stack(path) as stack:
+                        stack.data.compute()
+                except SourceError as error:
+                    assert "a.tif" in str(error)
+                break
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits"])
+@pytest.mark.parametrize(("tag", "value"), [(257, 2**24), (277, 2**17)])
+def test_a_page_far_too_large_for_its_bytes_is_refused(
+    tmp_path: Path, tag: int, value: int, compression: str | None
+) -> None:
+    """Rows or samples by the million would be listed, and take memory, one by one."""
+    path = write(tmp_path / "a.tif", metadata=None, compression=compression)
+    with tifffile.TiffFile(path) as tiff:
+        codes = [257, 278] if tag == 257 else [tag]
+        places = [page.tags[code].offset for page in tiff.pages for code in codes]
+    data = bytearray(path.read_bytes())
+    for place in places:
+        data[place + 2 : place + 12] = struct.pack("<HII", 4, 1, value)
+    path.write_bytes(data)
+    refused(path, r"a\.tif: damaged TIFF, page 0 should hold \d+ bytes of pixels in \d+")
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd", "lzma"])
+def test_an_even_page_is_no_damage_however_small_it_is_packed(
+    tmp_path: Path, compression: str
+) -> None:
+    path = write(tmp_path / "a.tif", np.zeros((2, 1500, 2000), "u2"), compression=compression)
+    with read_stack(path) as stack:
+        assert not stack.data.compute().any()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_picture_far_too_large_for_its_bytes_is_refused(tmp_path: Path, kind: str) -> None:
+    import imagecodecs
+
+    even = np.zeros((3000, 4000), "u1")
+    encode = imagecodecs.png_encode if kind == "png" else imagecodecs.jpeg8_encode
+    for number in range(2):
+        (tmp_path / f"{number}").write_bytes(encode(even))
+    with read_stack(tmp_path) as stack:
+        assert not stack.data.compute().any()
+    data = bytearray(encode(even[:8, :8]))
+    place = data.index(b"\xff\xc0") + 5 if kind == "jpeg" else 16
+    data[place : place + 4] = struct.pack(">HH", 60000, 60000) if kind == "jpeg" else b"\0\3\0\0"
+    (tmp_path / "0").write_bytes(data)
+    refused(tmp_path, f"damaged {kind.upper()}, it should hold")

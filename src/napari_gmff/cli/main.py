@@ -6,11 +6,13 @@ Subcommands import what they need when they run, so that `--help` is quick.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -22,6 +24,9 @@ EXIT_INTERRUPTED = 130
 
 _CLEANING_S = 3.0
 """Time after Ctrl-C in which a second one is ignored, so that it cannot stop the cleaning up."""
+
+_LOGGING_LIBRARIES = ("asyncio", "imagecodecs", "tifffile")
+_NOWHERE = logging.NullHandler()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         By the parser: 0 for ``--help`` and ``--version``, 2 for wrong arguments.
     """
     try:
-        with _interrupts():
+        with _interrupts(), _warnings_in_one_line():
             code = _run(sys.argv[1:] if argv is None else argv)
             sys.stdout.flush()
             return code
@@ -114,6 +119,24 @@ def _notes(error: BaseException) -> list[str]:
 def _with_notes(text: str, error: BaseException) -> str:
     """Add what is kept of the work, where a subcommand noted it on the error."""
     return "; ".join([text, *_notes(error)])
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print what libraries warn of as our own warnings, and leave out what they log.
+
+    What is damaged is an error that is said once; libraries would log it besides.
+    """
+    for library in _LOGGING_LIBRARIES:
+        logging.getLogger(library).addHandler(_NOWHERE)
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: (
+        f"napari-gmff: warning: {' '.join(str(message).split())}\n"
+    )
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _complain(message: str) -> int:

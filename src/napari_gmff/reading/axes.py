@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ from napari_gmff.reading.stack import SUPPORTED_DTYPES
 LETTERS = "TCZYXS"
 UNNAMED = "QI"
 """Letters that tifffile gives to pages whose meaning the file does not tell."""
+
+MOST_PLANES = 1_000_000
+MOST_SIDE_PX = 2**24
+"""Planes and rows beyond are damage: their mere list would fill the memory."""
 
 HINT = "if its {} axis is in fact Z, say so with axes="
 
@@ -179,3 +184,14 @@ def _check_letters(name: str, letters: list[str], shape: Sequence[int]) -> None:
         long = [letter for letter in other if shape[letters.index(letter)] > 1]
         hint = f"; {HINT.format(long[0])}" if long else ""
         raise SourceError(f"{name}: a focus stack needs a Z axis, no Z axis in {described}{hint}")
+    _check_lengths(name, letters, shape, described)
+
+
+def _check_lengths(name: str, letters: list[str], shape: Sequence[int], described: str) -> None:
+    lengths = dict(zip(letters, shape, strict=True))
+    n_planes = math.prod(int(lengths.get(letter, 1)) for letter in "TCZ")
+    if n_planes > MOST_PLANES or max(lengths["Y"], lengths["X"]) > MOST_SIDE_PX:
+        raise SourceError(
+            f"{name}: must have at most {MOST_PLANES} planes of at most {MOST_SIDE_PX} rows and "
+            f"columns, found {described:.200}"
+        )

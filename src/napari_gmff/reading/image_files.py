@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ JPEG_START = b"\xff\xd8\xff"
 
 PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 """Samples of each PNG colour type; a palette (3) is looked up into RGB."""
+
+MOST_UNPACKED = 8192
+"""Bytes of pixels that a byte of a file can hold at most; PNG reaches 1032, JPEG about 1536."""
 
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
@@ -71,8 +75,14 @@ def read_header(path: Path, kind: str) -> ImageHeader:
     """
     with path.open("rb") as file:
         header = _png_header(file, path) if kind == "png" else _jpeg_header(file, path)
+        size = os.fstat(file.fileno()).st_size
     if 0 in header.shape:
         raise SourceError(f"{path}: every axis must have a length above 0, found {header.shape}")
+    n_bytes = math.prod(header.shape) * header.dtype.itemsize
+    if n_bytes > size * MOST_UNPACKED:
+        raise SourceError(
+            f"{path}: damaged {kind.upper()}, it should hold {n_bytes} bytes of pixels in {size}"
+        )
     return header
 
 

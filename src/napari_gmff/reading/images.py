@@ -161,13 +161,13 @@ def _decode_tiff(one: TiffSlice) -> NDArray[np.generic]:
     file = one.page.parent.filehandle
     try:
         file.open()
-        pixels = one.page.asarray()
+        # Pixels of other axes than the header promised are damage too.
+        return OrderedArray(one.page.asarray(), one.plan, one.opened.name)[0, 0, 0]
     # Decoders raise whatever they like; all of it means that the file is damaged.
     except Exception as error:
         raise SourceError(f"{one.opened.name}: damaged TIFF ({first_line(error)})") from error
     finally:
         file.close()
-    return OrderedArray(pixels, one.plan, one.opened.name)[0, 0, 0]
 
 
 def _slice(path: Path, n_paths: int) -> Slice:

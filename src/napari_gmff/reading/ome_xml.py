@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,11 @@ from napari_gmff.reading.units import um_per_unit
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+MOST_PLANES = 1_000_000
+"""Planes that an OME-XML may name: memory is taken for each of them, whether it is there or not."""
+
+_MOST_DIGITS = 18
 
 FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -110,6 +116,37 @@ def ome_images(name: str, root: Element) -> list[OmeImage]:
     return found
 
 
+def check_numbers(name: str, root: Element) -> None:
+    """Refuse numbers by which a parser would count up for hours, and fill the memory.
+
+    Parameters
+    ----------
+    name : str
+        Of the source, for messages.
+    root : xml.etree.ElementTree.Element
+        OME-XML whose planes have not been counted.
+
+    Raises
+    ------
+    SourceError
+        If it names more than `MOST_PLANES` planes, by sizes and one by one, or labels of an axis.
+    """
+    found = 0.0
+    for element in root.iter():
+        tag = _tag(element)
+        if tag == "Pixels":
+            found += math.prod(_number(element.get(f"Size{axis}")) or 1.0 for axis in "TCZ")
+        elif tag == "TiffData":
+            found += max(_number(element.get(key)) or 0.0 for key in ("PlaneCount", "NumPlanes"))
+        elif tag.startswith("ModuloAlong"):
+            start, stop = (_number(element.get(key)) or 0.0 for key in ("Start", "End"))
+            found += abs((stop - start) / (_number(element.get("Step")) or 1.0))
+    if found > 2 * MOST_PLANES:
+        raise SourceError(
+            f"{name}: its OME-XML must name at most {MOST_PLANES} planes, found {found:.0f}"
+        )
+
+
 def linked_files(name: str, root: Element) -> list[str]:
     """Names of the other files that hold planes of the images.
 
@@ -192,11 +229,12 @@ def _image(name: str, title: str, pixels: Element) -> OmeImage:
     sizes = {}
     for axis in "TCZYX":
         value = pixels.get(f"Size{axis}", "")
-        if not value.isdecimal() or int(value) < 1:
+        size = _whole_number(value)
+        if not size:
             raise SourceError(
-                f"{name}: Size{axis} in its OME-XML must be a number above 0, found {value!r}"
+                f"{name}: Size{axis} in its OME-XML must be a number above 0, found {value!r:.50}"
             )
-        sizes[axis] = int(value)
+        sizes[axis] = size
     described = list(_children(pixels, "Channel"))
     samples = int(_number(described[0].get("SamplesPerPixel")) or 1) if described else 1
     voxel_size = tuple(
@@ -223,12 +261,13 @@ def _image(name: str, title: str, pixels: Element) -> OmeImage:
 def _z_positions(planes: list[Element]) -> dict[int, float]:
     by_channel: dict[int, dict[int, float]] = {}
     for plane in planes:
-        place = [plane.get(f"The{axis}", "") for axis in "TCZ"]
+        place = [_whole_number(plane.get(f"The{axis}", "")) for axis in "TCZ"]
         # The schema's default is the stage's own unit, but those who leave it out mean µm.
         position = _length_um(plane, "PositionZ", "µm")
-        if not all(text.isdecimal() for text in place) or int(place[0]) != 0 or position is None:
+        t, c, z = place
+        if t != 0 or c is None or z is None or position is None:
             continue
-        by_channel.setdefault(int(place[1]), {})[int(place[2])] = position
+        by_channel.setdefault(c, {})[z] = position
     return by_channel[min(by_channel)] if by_channel else {}
 
 
@@ -258,13 +297,16 @@ def _length_um(
 
 
 def _number(text: str | None) -> float | None:
-    import math
-
     try:
         value = float(text) if text is not None else None
     except ValueError:
         return None
     return value if value is not None and math.isfinite(value) else None
+
+
+def _whole_number(text: str | None) -> int | None:
+    """Return the number from 0 that a text says, None if it says none, or one of many digits."""
+    return int(text) if text and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def _children(element: Element, tag: str) -> Iterator[Element]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.arrays import OrderedArray, as_dask
 from napari_gmff.reading.axes import check_dtype, plan_axes
-from napari_gmff.reading.messages import first_line, note_of_more
+from napari_gmff.reading.messages import note_of_more
 from napari_gmff.reading.ome_zarr_groups import image_paths, stacks_among_images
 from napari_gmff.reading.ome_zarr_metadata import (
     Multiscale,
@@ -21,6 +21,7 @@ from napari_gmff.reading.ome_zarr_metadata import (
 from napari_gmff.reading.planes import evenly
 from napari_gmff.reading.stack import FocusStack
 from napari_gmff.reading.storage import storage_of_zarr
+from napari_gmff.reading.zarr_nodes import member, open_node
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -57,7 +58,7 @@ def read_ome_zarr(
     """
     import zarr
 
-    node = _open_node(address)
+    node = open_node(address)
     name = address.rstrip("/").replace("\\", "/").rpartition("/")[2]
     more: tuple[str, ...] = ()
     if series is None:
@@ -84,7 +85,7 @@ def image_names(address: str) -> list[str]:
     """Names of the images of an OME-Zarr, in the order that `series` counts them."""
     import zarr
 
-    node = _open_node(address)
+    node = open_node(address)
     if isinstance(node, zarr.Array):
         return [node.basename or "array"]
     return image_paths(address, node) or [multiscale_of(address, node).name]
@@ -100,22 +101,8 @@ def position_places(address: str) -> list[tuple[int, str]]:
     """
     import zarr
 
-    node = _open_node(address)
+    node = open_node(address)
     return list(stacks_among_images(address, node).items()) if isinstance(node, zarr.Group) else []
-
-
-def _open_node(address: str) -> zarr.Array[Any] | zarr.Group:
-    import zarr
-
-    try:
-        return zarr.open(address, mode="r")
-    except ImportError as error:
-        raise SourceError(
-            f"{address}: reading this address needs another package ({error})"
-        ) from None
-    # zarr raises many kinds for damaged metadata and unreachable addresses.
-    except Exception as error:
-        raise SourceError(f"{address}: not a readable OME-Zarr ({first_line(error)})") from error
 
 
 def _chosen_image(address: str, group: zarr.Group, series: int) -> Multiscale:
@@ -129,10 +116,7 @@ def _chosen_image(address: str, group: zarr.Group, series: int) -> Multiscale:
         )
     if not paths:
         return multiscale_of(address, group)
-    try:
-        found = group[paths[series]]
-    except KeyError:
-        found = None
+    found = member(address, group, paths[series])
     if not isinstance(found, zarr.Group):
         raise SourceError(f"{address}: the image {paths[series]!r} it names is missing")
     return multiscale_of(f"{address}/{paths[series]}", found)
@@ -141,15 +125,7 @@ def _chosen_image(address: str, group: zarr.Group, series: int) -> Multiscale:
 def _level(address: str, group: zarr.Group, path: str) -> zarr.Array[Any]:
     import zarr
 
-    try:
-        found = group[path]
-    except KeyError:
-        found = None
-    # zarr raises many kinds for damaged metadata.
-    except Exception as error:
-        raise SourceError(
-            f"{address}: its array {path!r} is damaged ({first_line(error)})"
-        ) from error
+    found = member(address, group, path)
     if not isinstance(found, zarr.Array):
         raise SourceError(f"{address}: the array {path!r} it names is missing")
     return found

@@ -9,6 +9,7 @@ from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import axes_that_count
 from napari_gmff.reading.ome_xml import check_inside
 from napari_gmff.reading.ome_zarr_metadata import multiscale_of, ome_attributes
+from napari_gmff.reading.zarr_nodes import member, numbered_groups
 
 if TYPE_CHECKING:
     import zarr
@@ -34,7 +35,7 @@ def image_paths(address: str, group: zarr.Group) -> list[str]:
     named = _series_named(address, group, facts)
     if named:
         return named
-    numbered = sorted((key for key in group.group_keys() if key.isdecimal()), key=int)
+    numbered = numbered_groups(address, group)
     if not numbered:
         raise SourceError(f"{address}: must be an OME-Zarr image, its multiscales are missing")
     return numbered
@@ -96,10 +97,7 @@ def _fields(address: str, group: zarr.Group, plate: Any) -> list[tuple[str, str]
     found: list[tuple[str, str]] = []
     for path in wells:
         check_inside(address, path)
-        try:
-            well = group[path]
-        except KeyError:
-            well = None
+        well = member(address, group, path)
         if not isinstance(well, zarr.Group):
             raise SourceError(f"{address}: the well {path!r} it names is missing")
         images = _images_of_well(f"{address}/{path}", ome_attributes(well).get("well"))
@@ -126,12 +124,9 @@ def _series_named(address: str, group: zarr.Group, facts: Mapping[str, Any]) -> 
     import zarr
 
     named = facts.get("series")
-    try:
-        inner = group["OME"]
-        if isinstance(inner, zarr.Group):
-            named = ome_attributes(inner).get("series", named)
-    except KeyError:
-        pass
+    inner = member(address, group, "OME")
+    if isinstance(inner, zarr.Group):
+        named = ome_attributes(inner).get("series", named)
     if not isinstance(named, list):
         return []
     for path in named:

@@ -56,7 +56,7 @@ def multiscale_of(address: str, group: zarr.Group) -> Multiscale:
         raise SourceError(f"{address}: must be an OME-Zarr image, its multiscales are missing")
     try:
         axes = tuple(
-            (str(axis["name"]), axis.get("unit"))
+            (str(axis["name"]), _text(axis.get("unit")))
             if isinstance(axis, Mapping)
             else (str(axis), None)
             for axis in first.get("axes") or "tczyx"
@@ -82,6 +82,10 @@ def multiscale_of(address: str, group: zarr.Group) -> Multiscale:
         channels=_channels(facts.get("omero")),
         version=str(facts.get("version") or first.get("version") or "?"),
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _transforms(

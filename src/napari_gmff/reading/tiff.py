@@ -158,11 +158,17 @@ def _pixel_type(series: TiffPageSeries, name: str) -> object:
 
 def _is_colour(series: TiffPageSeries) -> bool:
     # 0 and 1 are grey scales; 2 is RGB and 6 is YCbCr, which the decoder turns into RGB.
-    return int(series.keyframe.photometric) not in (0, 1)
+    return _photometric(series) not in (0, 1)
+
+
+def _photometric(series: TiffPageSeries) -> int:
+    """Return the number of the colour space; 0 where a damaged header gives several."""
+    found: object = series.keyframe.photometric
+    return int(found) if isinstance(found, int) else 0
 
 
 def _photometric_notes(series: TiffPageSeries) -> tuple[str, ...]:
-    photometric = int(series.keyframe.photometric)
+    photometric = _photometric(series)
     if photometric == 0:
         return ("The file shows white as 0; its stored values are used as they are.",)
     if photometric == 3 and series.kind != "imagej":

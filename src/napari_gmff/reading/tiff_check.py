@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from napari_gmff.errors import SourceError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from tifffile import TiffFrame, TiffPage
 
 MOST_PAGES = 1_000_000
@@ -22,6 +24,15 @@ MOST_TAGS = 65_535
 
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+
+MOST_UNPACKED = {1: 16, 5: 4096, 8: 2048, 32773: 256, 32946: 2048}
+"""Bytes of pixels that a byte can hold at most, by compression: none, LZW, Deflate, PackBits.
+
+The limits of the codecs themselves are half of these numbers and less, which leaves room for strips
+that reach beyond the page and for pixels of few bits.
+"""
+
+MOST_UNPACKED_ELSE = 2**20
 
 NEEDED_TAGS = {258, 270, 273, 279, 324, 325, 330, 347, 50838, 50839}
 """Tags that must be whole: description, places of the pixels, pyramid, tables, ImageJ's own."""
@@ -93,6 +104,21 @@ def check_pages(pages: Sequence[TiffPage | TiffFrame], n_wanted: int, name: str)
                 f"{named}: truncated TIFF, page {page.index} needs {end} bytes "
                 f"but the file has {size}"
             )
+        _check_unpacked(page, counts[:n_segments], name)
+
+
+def _check_unpacked(page: TiffPage | TiffFrame, counts: NDArray[np.int64], name: str) -> None:
+    """Refuse strips or tiles that are far too large for their bytes, before memory is taken."""
+    filled = counts[counts > 0]
+    keyframe = page.keyframe
+    itemsize = 1 if keyframe.dtype is None else keyframe.dtype.itemsize
+    whole = math.prod(map(int, keyframe.chunks)) * itemsize
+    packed, unpacked = int(filled.sum()), whole * len(filled)
+    if unpacked > packed * MOST_UNPACKED.get(int(keyframe.compression), MOST_UNPACKED_ELSE):
+        raise SourceError(
+            f"{name}: damaged TIFF, page {page.index} should hold {unpacked} bytes of pixels "
+            f"in {packed}"
+        )
 
 
 @contextmanager
@@ -131,7 +157,8 @@ def _next_page(file: BinaryIO, offset: int, order: str, big: bool, problem: str,
     size = os.fstat(file.fileno()).st_size
     file.seek(offset)
     data = file.read(struct.calcsize(order + count_format))
-    count = struct.unpack(order + count_format, data)[0] if len(data) in (2, 8) else MOST_PAGES
+    is_whole = len(data) == struct.calcsize(order + count_format)
+    count = struct.unpack(order + count_format, data)[0] if is_whole else MOST_PAGES
     entry_bytes, offset_bytes = (struct.calcsize(order + f) for f in (entry_format, offset_format))
     wanted = count * entry_bytes + offset_bytes
     data = file.read(wanted) if count <= MOST_TAGS else b""

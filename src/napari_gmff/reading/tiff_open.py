@@ -28,7 +28,7 @@ from napari_gmff.reading.ome_text import (
     ome_text,
     read_xml,
 )
-from napari_gmff.reading.ome_xml import OmeImage, ome_images, parse_xml
+from napari_gmff.reading.ome_xml import OmeImage, check_numbers, ome_images, parse_xml
 from napari_gmff.reading.tiff_check import count_pages, quiet_tifffile
 from napari_gmff.reading.tiff_makers import facts_of_lsm, facts_of_stk
 from napari_gmff.reading.tiff_metadata import ImageFacts
@@ -110,6 +110,8 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
                 root = parse_xml(name, text) if text else None
             if root is not None and name_links(path, name, root):
                 text = tostring(root, encoding="unicode")
+            if root is not None:
+                check_numbers(name, root)
             linked = check_linked(path, name, root) if root is not None else ()
             if text and text is not tiff.pages.first.description:
                 tiff = closing.enter_context(tifffile.TiffFile(path, omexml=text))
