@@ -185,7 +185,7 @@ def _input_of(
 ) -> EngineInput:
     scales = _scales(samples, channels, dtype, params, engine)
     with np.errstate(over="ignore", invalid="ignore"):
-        together = np.sum(samples, axis=0, dtype=np.float32)
+        together: Samples = np.sum(samples, axis=0, dtype=np.float32)
     noise = float(np.sqrt(sum((scale.weight * scale.noise) ** 2 for scale in scales)))
     return EngineInput(
         scales=scales,

@@ -111,8 +111,9 @@ def _check_unpacked(page: TiffPage | TiffFrame, counts: NDArray[np.int64], name:
     """Refuse strips or tiles that are far too large for their bytes, before memory is taken."""
     filled = counts[counts > 0]
     keyframe = page.keyframe
+    assert keyframe is not None
     itemsize = 1 if keyframe.dtype is None else keyframe.dtype.itemsize
-    whole = math.prod(map(int, keyframe.chunks)) * itemsize
+    whole = math.prod(int(length) for length in keyframe.chunks) * itemsize
     packed, unpacked = int(filled.sum()), whole * len(filled)
     if unpacked > packed * MOST_UNPACKED.get(int(keyframe.compression), MOST_UNPACKED_ELSE):
         raise SourceError(
