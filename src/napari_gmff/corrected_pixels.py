@@ -15,6 +15,7 @@ from napari_gmff.corrections import CorrectionTarget
 from napari_gmff.errors import ParameterError
 from napari_gmff.export.working import level_array
 from napari_gmff.failures import reading
+from napari_gmff.reading.computing import computed
 from napari_gmff.selection import as_channels, gather
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class CorrectedPixels:
         with reading(f"{self._stack.name}: slice {number}"):
             lazy = self._stack.data[self._times[time], :, number, rows, columns]
             # A stroke meets a few chunks; starting threads for them would take longer.
-            planes = np.asarray(lazy.compute(scheduler="synchronous"))
+            planes = computed(lazy, scheduler="synchronous")
         gather(as_channels(planes), labels[part], number + 1, fused[(slice(None), *part)])
 
 

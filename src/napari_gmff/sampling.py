@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_gmff.failures import reading
+from napari_gmff.reading.computing import computed
 from napari_gmff.steps import outcome_of
 from napari_gmff.windows import Box
 
@@ -111,7 +112,7 @@ def iter_samples(
         # One slice at a time: a plane-wise source decodes it once and may then forget it. Of a
         # slice all patches at once: dask takes a millisecond for each piece it is asked for.
         with reading(name_of(k)):
-            grid = np.asarray(planes[k][rows][:, columns].compute())
+            grid = computed(planes[k][rows][:, columns])
         patches = (grid[y : y + height, x : x + width] for y, x in corners)
         result.append(np.stack([luminance(patch) for patch in patches]))
         yield

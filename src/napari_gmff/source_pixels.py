@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_gmff.errors import ParameterError
 from napari_gmff.failures import reading
+from napari_gmff.reading.computing import computed
 from napari_gmff.selection import as_channels
 from napari_gmff.windows import Box
 
@@ -77,7 +78,7 @@ class SourcePixels:
         first, last = self.plan.slices[0], self.plan.slices[-1]
         time = self.plan.times[time_position]
         with reading(f"{self.stack.name}: row {box.y0}, column {box.x0} of all slices"):
-            part = self.stack.data[time, :, first : last + 1, box.y0, box.x0].compute()
+            part = computed(self.stack.data[time, :, first : last + 1, box.y0, box.x0])
         values = np.asarray(part)
         if values.ndim == 3:  # (C, N, S): colour samples are channels
             values = np.moveaxis(values, 1, -1).reshape(-1, values.shape[1])
@@ -113,5 +114,5 @@ class SourcePixels:
         part = self.in_image(box, time_position)
         volume = self.stack.data[self.plan.times[time_position]]
         with reading(f"{self.stack.name}: slice {number}"):
-            planes = volume[(slice(None), number, *part.slices)].compute()
+            planes = computed(volume[(slice(None), number, *part.slices)])
         return as_channels(np.asarray(planes))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gmff.failures import reading
+from napari_gmff.reading.computing import computed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,7 @@ class WindowReader:
             if self._cached_bytes + part.nbytes > CACHE_BYTES:
                 return
             with reading(f"{self._name}: slices {first} to {last} of channel {scale.channel}"):
-                planes = np.asarray(part.compute())
+                planes = computed(part)
             for position, plane in enumerate(planes):
                 self._cache[position, scale.channel] = plane
             self._cached_bytes += planes.nbytes
@@ -135,7 +136,7 @@ class WindowReader:
         part = self._box if box is None else box.shifted(self._box.y0, self._box.x0)
         number = self._slices[position]
         with reading(f"{self._name}: slice {number} of channel {channel}"):
-            plane = np.asarray(self._volume[channel, number][part.slices].compute())
+            plane = computed(self._volume[channel, number][part.slices])
         if box is None and self._cached_bytes + plane.nbytes <= CACHE_BYTES:
             self._cache[key] = plane
             self._cached_bytes += plane.nbytes

@@ -44,7 +44,7 @@ def fingerprint_of(data: da.Array, metadata: Mapping[str, object]) -> str:
     }
     digest = hashlib.sha256(json.dumps(header, sort_keys=True, default=str).encode())
     patches: tuple[NDArray[np.generic], ...] = dask.compute(
-        *(data[place] for place in sample_places(data.shape))
+        *(data[place] for place in sample_places(data.shape)), callbacks=()
     )
     for patch in patches:
         values = np.ascontiguousarray(patch)

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff.errors import ParameterError
+from napari_gmff.reading.computing import computed
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -80,7 +81,7 @@ def fused_picture(
     level : int
         Of the pyramid.
     """
-    plane = np.asarray(plane_of(images, "fused", level, time))
+    plane = computed(plane_of(images, "fused", level, time))
     if not looks:
         return _eight_bit(np.moveaxis(plane[:3], 0, -1))
     channels = plane[None] if plane.ndim == 2 else plane

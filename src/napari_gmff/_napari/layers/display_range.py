@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_gmff.reading.computing import computed
+
 if TYPE_CHECKING:
     import dask.array as da
 
@@ -60,7 +62,7 @@ def _samples(level: da.Array) -> np.ndarray[Any, Any]:
     # Threads cost more than they bring for tiles this small.
     with dask.config.set(scheduler="synchronous"):
         for tile in _tiles(level.shape[:3]):
-            found.append(np.asarray(level[tile]).ravel())
+            found.append(computed(level[tile]).ravel())
             if perf_counter() - started > BUDGET_S:
                 break
     values = np.concatenate(found)

@@ -10,8 +10,6 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from napari_gmff._napari.layers.result_layers import (
     SHOWN,
     layer_channels,
@@ -27,6 +25,7 @@ from napari_gmff.export.layout import IMAGE_NAMES, Geometry, ImageSpec, Kind
 from napari_gmff.export.pyramid import level_shapes
 from napari_gmff.export.working import create_working_store, write_block
 from napari_gmff.provenance import FILE_NAME, read_provenance
+from napari_gmff.reading.computing import computed
 from napari_gmff.reading.open import read_stack
 from napari_gmff.result_images import BLENDED_TITLE
 from napari_gmff.results import FusionResult, open_result
@@ -118,7 +117,7 @@ class SavedSet:
         for time in range(spec.n_times):
             plane = finest[time] if "t" in spec.axes else finest
             for rows, columns in _blocks(spec.shape_yx):
-                yield time, (rows, columns), np.asarray(plane[..., rows, columns])
+                yield time, (rows, columns), computed(plane[..., rows, columns])
 
     def _copied(self) -> FusionResult:
         """Return a copy in a temporary store, made block by block."""
