@@ -40,3 +40,11 @@ class DeviceError(GmffError):
 
 class FusionCancelled(GmffError):
     """The run was told to stop; nothing is left behind but unfinished work that was asked for."""
+
+
+class ConsentError(GmffError):
+    """Generative restoration, or the licence of a model for it, was not agreed to."""
+
+
+class RestorationCancelled(GmffError):
+    """The restoration was told to stop; nothing is left behind."""
