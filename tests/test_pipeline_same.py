@@ -206,7 +206,7 @@ def test_an_image_that_fits_one_window_is_what_the_plain_network_makes_of_it(
 ) -> None:
     import torch
 
-    from napari_gmff.engines.stackmff import padded_plane, padded_shape
+    from napari_gmff.engines.stackmff_window import padded_plane, padded_shape
     from napari_gmff.network.checkpoint import load_model
     from napari_gmff.network.stackmff_v4 import ARCHITECTURE
     from napari_gmff.weights.resolve import resolve_weights
@@ -258,9 +258,9 @@ def test_hundreds_of_slices_are_fused_as_their_parts_would_be() -> None:
 def test_coarse_maps_on_disk_give_the_same_and_leave_no_file(
     weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_gmff.engines import stackmff
+    from napari_gmff.engines import stackmff_window
 
-    keep = stackmff.coarse_maps
+    keep = stackmff_window.coarse_maps
     asked: list[int] = []
 
     def tiny(shape: tuple[int, int, int, int], limit_mb: int) -> Any:
@@ -271,7 +271,7 @@ def test_coarse_maps_on_disk_give_the_same_and_leave_no_file(
     options = {**NETWORK, "weights": weights, "region": ((70, 78), (20, 40))}
     in_memory = images_of(stack, **options)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(stackmff, "coarse_maps", tiny)
+    monkeypatch.setattr(stackmff_window, "coarse_maps", tiny)
     files: list[Path] = []
 
     def look(_progress: object) -> None:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_gmff.engines import stackmff
+from napari_gmff.engines import stackmff_window
 from napari_gmff.engines.base import EngineOptions
 from napari_gmff.engines.neighbour_vote import voted_scores
-from napari_gmff.engines.stackmff import StackMFFV4Engine, padded_plane, padded_shape
+from napari_gmff.engines.second_look import halved_plane, joined, raised
+from napari_gmff.engines.stackmff import StackMFFV4Engine
+from napari_gmff.engines.stackmff_window import padded_plane, padded_shape
 from napari_gmff.errors import DeviceError, WeightsError
 from napari_gmff.network.evaluator import StackMFFV4Evaluator
 from napari_gmff.network.fine_tiles import FineTiles
@@ -44,9 +46,22 @@ def voting_engine(engine):
     return engine
 
 
-@pytest.fixture(params=["engine", "voting_engine"])
+@pytest.fixture
+def twice_looking_engine(engine):
+    """Return an engine whose card asks for a second look, and for a vote on both."""
+    engine._card = engine._card.model_copy(
+        update={
+            "half_resolution_weight": 0.5,
+            "neighbours_vote_below": VOTE_BELOW,
+            "temperature": 500.0,
+        }
+    )
+    return engine
+
+
+@pytest.fixture(params=["engine", "voting_engine", "twice_looking_engine"])
 def either_engine(request):
-    """Return an engine that takes pixels one by one, then one that lets neighbours vote."""
+    """Return engines that take pixels one by one, let neighbours vote, and look twice as well."""
     return request.getfixturevalue(request.param)
 
 
@@ -90,7 +105,7 @@ def test_whole_multiple_needs_no_padding_and_equals_the_plain_network(engine):
 
 
 def test_neighbours_vote_where_the_card_says_so_on_the_padded_window(voting_engine, monkeypatch):
-    monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: 64)
+    monkeypatch.setattr(stackmff_window, "fine_tile_px", lambda _: 64)
     stack = random_stack(3, 130, 200)
     padded = np.stack([padded_plane(plane, padded_shape((130, 200))) for plane in stack])
     logits = plain_logits(random_model(5), padded) / np.float32(500)
@@ -102,6 +117,25 @@ def test_neighbours_vote_where_the_card_says_so_on_the_padded_window(voting_engi
     near = np.abs(found - expected[:, :130, :200]).max(0) <= 1e-4 * np.abs(expected).max()
     assert near.mean() > 0.999
     assert voting_engine.describe()["weights"]["neighbours_vote_below"] == VOTE_BELOW
+
+
+@pytest.mark.parametrize("tile_px", [64, 512])
+def test_a_second_look_at_half_the_resolution_counts_as_the_card_says(engine, monkeypatch, tile_px):
+    monkeypatch.setattr(stackmff_window, "fine_tile_px", lambda _: tile_px)
+    engine._card = engine._card.model_copy(update={"half_resolution_weight": 0.25})
+    stack = random_stack(3, 130, 200)
+    padded = np.stack([padded_plane(plane, (256, 256)) for plane in stack])
+    half = np.stack([halved_plane(plane) for plane in padded])
+    first, second = plain_logits(random_model(5), padded), plain_logits(random_model(5), half)
+    whole, behind = Box(0, 256, 0, 256), Box(0, 128, 0, 128)
+    expected = [
+        joined(one, raised(other, behind, whole), 0.25)
+        for one, other in zip(first, second, strict=True)
+    ]
+    found = scores_of(engine, stack)
+    assert_agree(found, np.stack(expected)[:, :130, :200] / TEMPERATURE)
+    assert np.abs(found - first[:, :130, :200] / TEMPERATURE).max() > 0.01 * np.abs(found).max()
+    assert engine.describe()["weights"]["half_resolution_weight"] == 0.25
 
 
 def test_outliers_are_held_near_the_range(engine):
@@ -123,8 +157,7 @@ def test_outliers_are_held_near_the_range(engine):
     ],
 )
 def test_steps_are_counted_rightly(either_engine, n_slices, shape_yx, tile_px, monkeypatch):
-    monkeypatch.setattr(stackmff, "fine_tile_px", lambda _: tile_px)
-    monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: tile_px)
+    monkeypatch.setattr(stackmff_window, "fine_tile_px", lambda _: tile_px)
     stack = random_stack(n_slices, *shape_yx)
     items = list(either_engine.iter_scores(lambda k: stack[k], n_slices, shape_yx))
     assert len(items) == either_engine.n_steps(n_slices, shape_yx)
@@ -133,7 +166,7 @@ def test_steps_are_counted_rightly(either_engine, n_slices, shape_yx, tile_px, m
 
 
 def test_part_asked_for_has_the_scores_of_the_whole(either_engine, monkeypatch):
-    monkeypatch.setattr("napari_gmff.network.evaluator.fine_tile_px", lambda _: 64)
+    monkeypatch.setattr(stackmff_window, "fine_tile_px", lambda _: 64)
     stack = random_stack(2, 128, 200)
     part = Box(70, 90, 100, 110)
     whole = scores_of(either_engine, stack)
@@ -148,7 +181,7 @@ def test_scores_do_not_depend_on_where_coarse_maps_are_kept(random_weights, monk
     stack = random_stack(2, 128, 128)
     used = []
     monkeypatch.setattr(
-        stackmff,
+        stackmff_window,
         "coarse_maps",
         lambda shape, limit: used.append(limit) or stackmff_coarse_maps(shape, limit),
     )
@@ -163,7 +196,7 @@ def test_scores_do_not_depend_on_where_coarse_maps_are_kept(random_weights, monk
     np.testing.assert_array_equal(*found)
 
 
-stackmff_coarse_maps = stackmff.coarse_maps
+stackmff_coarse_maps = stackmff_window.coarse_maps
 
 
 @pytest.mark.parametrize(
@@ -230,7 +263,8 @@ def test_parts_of_a_kept_window_are_scored_as_in_a_run(either_engine):
 def test_tiles_of_a_kept_window_are_those_of_a_run_to_the_last_bit(either_engine):
     stack, pixel = random_stack(3, 150, 200), Box(140, 141, 130, 131)
     kept = either_engine.keep_window(3, (150, 200))
-    assert kept.n_bytes == 3 * 64 * 64 * 24 * 4
+    looks_again = either_engine._card.half_resolution_weight > 0
+    assert kept.n_bytes == 3 * (64 * 64 + looks_again * 32 * 32) * 24 * 4
     list(kept.prepare(lambda k: stack[k]))
     run = either_engine.iter_scores(lambda k: stack[k], 3, (150, 200), within=pixel)
     expected = [item for item in run if item is not None]

@@ -11,7 +11,7 @@ from napari_gmff.network.stackmff_v4 import ARCHITECTURE
 from napari_gmff.training.config import DataConfig, ImagesConfig, TrainConfig, load_config
 from napari_gmff.training.loop import Trainer
 from napari_gmff.training.run_folder import STEP_LOG, VALIDATION_LOG, RunFolder
-from napari_gmff.training.runs import VOTE_BELOW, continue_run, new_run
+from napari_gmff.training.runs import OUTSIDE_THE_NETWORK, continue_run, new_run
 from napari_gmff.training.synthesis import ImageSource, Mixture
 from napari_gmff.weights.resolve import resolve_weights
 from napari_gmff.weights.shipped_models import SHIPPED_NAME
@@ -114,7 +114,8 @@ def test_the_smoke_run_ends_in_a_model_that_fuses(tmp_path):
     model = new_run(load_config("smoke"), tmp_path / "run", n_workers=0, report=lines.append)
     _, card = resolve_weights(model, ARCHITECTURE)
     assert card.training.steps == load_config("smoke").steps
-    assert card.neighbours_vote_below == VOTE_BELOW
+    stated = card.model_dump(include=set(OUTSIDE_THE_NETWORK))
+    assert stated == OUTSIDE_THE_NETWORK
     assert card.training.data[0].name == "computed textures"
     assert card.input_range.eight_bit == card.input_range.other == "percentiles"
     assert RunFolder(tmp_path / "run").rows(VALIDATION_LOG)

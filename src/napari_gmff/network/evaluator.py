@@ -118,7 +118,7 @@ class StackMFFV4Evaluator:
     ) -> Iterator[None]:
         """Do the first half of `iter_scores`: fill the coarse maps, one step for each slice."""
         for k in range(n_slices):
-            coarse[k] = self._sparing_coarse_map(read_slice(k))
+            coarse[k] = self.coarse_map(read_slice(k))
             yield None
 
     def iter_fine(
@@ -133,13 +133,30 @@ class StackMFFV4Evaluator:
     ) -> Iterator[TileScores | None]:
         """Do the second half of `iter_scores`, as often as wanted: tiles from coarse maps."""
         side = tile_px or fine_tile_px(n_slices)
-        largest = side + 2 * margin_px
-        fine = FineTiles(self._net, self._ladder.rung, n_slices, shape_yx, coarse, largest)
+        fine = self.fine_tiles(n_slices, shape_yx, coarse, side + 2 * margin_px)
         for tile in tiles(shape_yx, side):
             if within is None or tile.intersection(within):
-                yield from self._iter_sparing(tile.grown(margin_px, shape_yx), fine)
+                yield from self.iter_tile(tile.grown(margin_px, shape_yx), fine)
 
-    def _sparing_coarse_map(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    def fine_tiles(
+        self, n_slices: int, shape_yx: tuple[int, int], coarse: CoarseMaps, largest_px: int
+    ) -> FineTiles:
+        """Make ready to score tiles of a window whose coarse maps are filled.
+
+        Parameters
+        ----------
+        n_slices, shape_yx, coarse
+            As for `iter_scores`.
+        largest_px : int
+            Side of the largest tile that will be asked for.
+        """
+        return FineTiles(self._net, self._ladder.rung, n_slices, shape_yx, coarse, largest_px)
+
+    def coarse_map(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring a slice (H, W) to its coarse map (H/4, W/4, 24), however little memory there is.
+
+        H and W are multiples of 128.
+        """
         while True:
             try:
                 coarse = self._coarse_map(plane)
@@ -152,9 +169,18 @@ class StackMFFV4Evaluator:
             # Not in the handler: the error's frames hold on to the memory.
             self._spare(None)
 
-    def _iter_sparing(self, tile: Box, fine: FineTiles) -> Iterator[TileScores | None]:
-        """Yield a tile's scores, each slice once, however often the work is done again."""
+    def iter_tile(self, tile: Box, fine: FineTiles) -> Iterator[TileScores | None]:
+        """Yield a tile's scores, each slice once, however often the work is done again.
+
+        Parameters
+        ----------
+        tile : Box
+            In pixels of the window; all sides multiples of 4.
+        fine : FineTiles
+            As `fine_tiles` made it.
+        """
         given = 0
+        fine.compute_by(self._ladder.rung)  # other tiles may have used up the memory meanwhile
         while True:
             try:
                 for item in fine.iter_tile(tile):
@@ -171,7 +197,7 @@ class StackMFFV4Evaluator:
                 return
             fine.free()
             self._spare(fine.tile_px)
-            fine.rung = self._ladder.rung
+            fine.compute_by(self._ladder.rung)
 
     def _spare(self, tile_px: int | None) -> None:
         """Go on with less at once."""

@@ -108,6 +108,12 @@ class FineTiles:
         # Room for the features of the largest tile: fresh memory for each would be slow.
         self._buffer: Tensor | None = None
 
+    def compute_by(self, rung: Rung) -> None:
+        """Go on with another rung, where it is another one."""
+        if rung != self.rung:
+            self.free()
+            self.rung = rung
+
     def free(self) -> None:
         """Give the room for features back, to go on with another rung."""
         self._buffer = None

@@ -183,6 +183,9 @@ class ModelConfig(_Strict):
     neighbours_vote_below : float or None
         Where the most probable slice has less, fusing lets the pixels round about vote; 0 for
         never, and 0.3 if left out (``docs/training.md`` shows what that gains).
+    half_resolution_weight : float or None
+        How much a second look at half the resolution counts beside the first; 0 for none, and
+        0.25 if left out.
     citation, notes : str
         For those who use the model.
     """
@@ -193,6 +196,7 @@ class ModelConfig(_Strict):
     input_smoothing: SmoothingRule = "none"
     temperature: float = Field(default=1.0, gt=0)
     neighbours_vote_below: Probability | None = None
+    half_resolution_weight: Probability | None = None
     citation: str = ""
     notes: str = ""
 

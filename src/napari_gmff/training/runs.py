@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from napari_gmff.training.config import ImageFolder, ImagesConfig, TrainConfig
 
-VOTE_BELOW = 0.3
-"""Of a trained model unless its config says otherwise; see ``docs/training.md``."""
+OUTSIDE_THE_NETWORK = {"neighbours_vote_below": 0.3, "half_resolution_weight": 0.25}
+"""What fusing does with a trained model's logits unless its config says otherwise; see
+``docs/training.md``."""
 
 _OWN_IMAGES = "images"
 """Folder inside a run that holds the fused images of the user's stacks."""
@@ -152,7 +153,7 @@ def _train(
         architecture=ARCHITECTURE,
         input_range={"eight_bit": "percentiles", "other": "percentiles"},
         training=facts,
-        **{"neighbours_vote_below": VOTE_BELOW, **config.model.model_dump(exclude_none=True)},
+        **{**OUTSIDE_THE_NETWORK, **config.model.model_dump(exclude_none=True)},
     )
     write_model_folder(model, trainer.average.state, description, overwrite=True)
     return model

@@ -73,6 +73,9 @@ class ModelDescription(CardPart):
     neighbours_vote_below : float
         Where the most probable slice of a pixel has less than this, 0...1, the probabilities of
         the pixels round it are averaged in; 0 for weights that are taken pixel by pixel.
+    half_resolution_weight : float
+        How much the network's logits at half the resolution count beside those at full, 0...1; 0
+        for weights that look once.
     license : str
         SPDX expression; ``"NOASSERTION"`` where nobody stated one.
     source : str
@@ -94,6 +97,7 @@ class ModelDescription(CardPart):
     input_smoothing: SmoothingRule = "auto-noise"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 8.0
     neighbours_vote_below: Probability = 0.0
+    half_resolution_weight: Probability = 0.0
     license: SpdxExpression = LICENSE_UNKNOWN
     source: Text = ""
     citation: Text = ""

@@ -65,6 +65,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ("what the network sees is", _SMOOTHING[card.input_smoothing]),
         ("logits are divided by", f"{card.temperature:g}"),
         ("neighbours vote below", f"{card.neighbours_vote_below:g}"),
+        ("half-resolution weight", f"{card.half_resolution_weight:g}"),
     ]
 
 
