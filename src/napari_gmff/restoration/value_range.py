@@ -78,9 +78,7 @@ class ValueRange:
         return changed * (self.high - self.low)
 
 
-def value_range(
-    rule: InputRange, dtype: np.dtype[Any], samples: NDArray[np.generic]
-) -> ValueRange:
+def value_range(rule: InputRange, dtype: np.dtype[Any], samples: NDArray[np.generic]) -> ValueRange:
     """Return the intensities that a model sees as black and white.
 
     Parameters

@@ -104,6 +104,7 @@ def iter_blur_map(
     read : callable
         Reads, by position and box of that part, a slice.
     n_slices : int
+        How many there are.
     z : ndarray, (n_slices,), or None
         Positions of the slices; None where they have no order.
     noise : float

@@ -29,8 +29,10 @@ def cell_means(pixels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     starts_y, starts_x = (np.arange(0, side, CELL_PX) for side in pixels.shape)
     rows = np.add.reduceat(pixels.astype(np.float64), starts_y, axis=0)
     sums = np.add.reduceat(rows, starts_x, axis=1)
-    heights, widths = (np.minimum(CELL_PX, side - s) for side, s in
-                       zip(pixels.shape, (starts_y, starts_x), strict=True))
+    heights, widths = (
+        np.minimum(CELL_PX, side - s)
+        for side, s in zip(pixels.shape, (starts_y, starts_x), strict=True)
+    )
     return np.asarray(sums / np.outer(heights, widths))
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_gmff.restoration.consistency.blur_ladder import BlurLadder
 from napari_gmff.restoration.consistency.cells import CELL_PX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_gmff.restoration.consistency.blur_ladder import BlurLadder
     from napari_gmff.restoration.consistency.blur_map import BlurMap, ReadPart
     from napari_gmff.windows import Box
 
@@ -58,9 +58,7 @@ class ForwardWindow:
         """
         measured = self.read(position, self.window)
         blurred = self.fused.at(self.blur.of_slice(position, self.window))
-        background = ndimage.uniform_filter(
-            blurred - measured, 2 * CELL_PX + 1, mode="nearest"
-        )
+        background = ndimage.uniform_filter(blurred - measured, 2 * CELL_PX + 1, mode="nearest")
         expected = measured + background
         # In the same order as in `misfit`: an image equal to the fused one must give equal bits.
         return expected, blurred - expected
