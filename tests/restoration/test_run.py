@@ -196,7 +196,10 @@ def test_pixels_without_data_stay_without_and_the_model_sees_them_filled():
     stack[:, 30:34, 20:30] = np.nan
     stack[:, 36:38, 40:42] = np.inf
     restorer = brighter()
-    with fuse(stack_of(stack), **FAST) as fused, restored_with(fused, restorer, n_seeds=2) as result:
+    with (
+        fuse(stack_of(stack), **FAST) as fused,
+        restored_with(fused, restorer, n_seeds=2) as result,
+    ):
         before, after = fused.fused.compute(), result.restored.compute()
         mask, difference = result.mask.compute(), result.difference.compute()
     gaps = ~np.isfinite(before)
@@ -220,7 +223,10 @@ def test_the_model_is_given_the_mask_with_its_surroundings_only():
     mask = np.zeros((700, 900), bool)
     mask[100:120, 800:830] = True
     restorer = brighter()
-    with fuse(stack_of(stack), **FAST) as fused, restored_with(fused, restorer, mask=mask) as result:
+    with (
+        fuse(stack_of(stack), **FAST) as fused,
+        restored_with(fused, restorer, mask=mask) as result,
+    ):
         box = result.restoration["parts"][0]["box"]
         changed = result.abs_difference.compute() > 0
     assert restorer.given[0].shape == (3, 512, 512)
