@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QProgressBar
 
+from napari_gmff._napari.common.generator_run import RunState
 from napari_gmff._napari.fusing.run_panel import RunPanel, state_in_words
-from napari_gmff._napari.fusing.worker import RunState
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from napari_gmff._napari.common.words import Words, with_mnemonic
 from napari_gmff.estimate import words_for_seconds
 
 if TYPE_CHECKING:
-    from napari_gmff._napari.fusing.worker import RunState
+    from napari_gmff._napari.common.generator_run import RunState
 
 _STAGES = {"prepare": "Getting ready", "measure": "Measuring", "fuse": "Fusing"}
 
