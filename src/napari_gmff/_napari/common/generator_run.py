@@ -36,6 +36,34 @@ MakeSteps = Callable[[Callable[[], bool]], Steps]
 """Makes the steps of a run from the function that tells it to stop."""
 
 
+def stoppable(make_steps: MakeSteps) -> MakeSteps:
+    """Stop steps that do not ask themselves whether to: they are closed between two of them.
+
+    Parameters
+    ----------
+    make_steps : callable
+        Makes steps that leave nothing behind when they are closed.
+
+    Returns
+    -------
+    callable
+        Makes steps that raise `RestorationCancelled` when told to stop.
+    """
+
+    def steps(should_stop: Callable[[], bool]) -> Steps:
+        with closing(make_steps(should_stop)) as inner:
+            while True:
+                try:
+                    progress = next(inner)
+                except StopIteration as finished:
+                    return finished.value
+                yield progress
+                if should_stop():
+                    raise RestorationCancelled("stopped by the user")
+
+    return steps
+
+
 @dataclass(frozen=True)
 class RunState:
     """Where a run stands.

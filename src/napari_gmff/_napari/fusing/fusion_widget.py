@@ -157,7 +157,7 @@ class FusionWidget(QWidget):
         self.form.changed.connect(self._on_params)
         self.estimates.known.connect(self._on_estimates)
         self.device.devices_found.connect(self._on_devices)
-        self.panel.fuse_clicked.connect(self.fuse)
+        self.panel.start_clicked.connect(self.fuse)
         self.panel.preview_clicked.connect(self.preview)
         self.panel.cancel_clicked.connect(self.runs.cancel)
         self.panel.clear_clicked.connect(self.runs.clear_preview)
