@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gmff.export.layout import Geometry, ImageSpec
-    from napari_gmff.results import FusionResult
+    from napari_gmff.stored_images import StoredImages
 
 _LARGEST_BYTES = 2**32 - 2**24
 """What a classic TIFF holds; ImageJ writes no other."""
@@ -35,12 +35,12 @@ _LARGEST_BYTES = 2**32 - 2**24
 _OPEN_PX = 1024
 
 
-def write_imagej_tiff(result: FusionResult, folder: str | Path) -> list[Path]:
+def write_imagej_tiff(result: StoredImages, folder: str | Path) -> list[Path]:
     """Write every image of a result as ``<name>.tif``, and ``provenance.json``.
 
     Parameters
     ----------
-    result : FusionResult
+    result : StoredImages
         With all pyramid levels, as `finish_ome_zarr` leaves them.
     folder : str or Path
         Existing folder to write to.

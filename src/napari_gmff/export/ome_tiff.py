@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gmff.export.layout import Geometry, ImageSpec
-    from napari_gmff.results import FusionResult
+    from napari_gmff.stored_images import StoredImages
 
 TILE_PX = 512
 NAMESPACE = "napari-gmff/provenance"
@@ -30,12 +30,12 @@ NAMESPACE = "napari-gmff/provenance"
 _CLASSIC_LIMIT_BYTES = 3.5 * 2**30
 
 
-def write_ome_tiff(result: FusionResult, folder: str | Path) -> list[Path]:
+def write_ome_tiff(result: StoredImages, folder: str | Path) -> list[Path]:
     """Write every image of a result as ``<name>.ome.tif``, and ``provenance.json``.
 
     Parameters
     ----------
-    result : FusionResult
+    result : StoredImages
         With all pyramid levels, as `finish_ome_zarr` leaves them.
     folder : str or Path
         Existing folder to write to.

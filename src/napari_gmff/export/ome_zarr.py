@@ -81,7 +81,8 @@ def finish_ome_zarr(
         group = root if isinstance(root, zarr.Group) else zarr.open_group(str(root), mode="r+")
         version = version_of(group)
         layout = ZarrLayout(version, chosen_shard_px(shard_px, version, specs))
-        if depth_min_confidence is not None:
+        # The record of a restoration keeps the parameters of its fusion, but there is no depth.
+        if depth_min_confidence is not None and any(spec.kind == "depth" for spec in specs):
             _mark_no_data(group, specs, depth_min_confidence)
         for spec in specs:
             _bring_into_layout(group, spec, layout)

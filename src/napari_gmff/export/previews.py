@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from napari_gmff.export.layout import ImageSpec
-    from napari_gmff.results import FusionResult
+    from napari_gmff.stored_images import StoredImages
 
 PreviewFormat = Literal["png", "jpeg"]
 
@@ -70,14 +70,14 @@ def check_previews(
 
 
 def write_previews(
-    result: FusionResult,
+    result: StoredImages,
     out: str | Path,
     *,
     format: PreviewFormat = "png",
     longest_px: int = 2048,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write previews; see `FusionResult.save_previews`."""
+    """Write previews; see `StoredImages.save_previews`."""
     check_previews(out, format, longest_px, overwrite)
     written = []
     for name, path in preview_paths(out, format).items():
@@ -90,7 +90,7 @@ def write_previews(
     return written
 
 
-def _picture(result: FusionResult, spec: ImageSpec, longest_px: int) -> tuple[Image, float | None]:
+def _picture(result: StoredImages, spec: ImageSpec, longest_px: int) -> tuple[Image, float | None]:
     pixels, pixel_um = reduced(result, spec, longest_px)
     is_rgb = result.geometry.is_rgb and spec.kind == "intensity"
     picture = colored(spec, pixels, result.provenance, is_rgb=is_rgb)
@@ -100,13 +100,13 @@ def _picture(result: FusionResult, spec: ImageSpec, longest_px: int) -> tuple[Im
 
 
 def reduced(
-    result: FusionResult, spec: ImageSpec, longest_px: int
+    result: StoredImages, spec: ImageSpec, longest_px: int
 ) -> tuple[NDArray[Any], float | None]:
     """Return the first time point of an image in a size to be looked at, with square pixels.
 
     Parameters
     ----------
-    result : FusionResult
+    result : StoredImages
         Saved or not; what has no pyramid is read block by block.
     spec : ImageSpec
         The image.
@@ -137,7 +137,7 @@ def reduced(
     return resized if "c" in spec.axes else resized[0], pixel if is_known else None
 
 
-def _level(result: FusionResult, spec: ImageSpec, level: int) -> NDArray[Any]:
+def _level(result: StoredImages, spec: ImageSpec, level: int) -> NDArray[Any]:
     """Return the first time point at a pyramid level, (C)YX, made here if it is not stored."""
     first = (0,) if "t" in spec.axes else ()
     try:
