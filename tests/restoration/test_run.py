@@ -178,7 +178,7 @@ def test_where_each_channel_was_focused_by_itself_each_has_its_own_mask():
 
 def test_a_blend_needs_a_mask_and_says_why():
     with fuse(stack_of(textured()), engine="weighted-average", device="cpu") as fused:
-        with pytest.raises(ParameterError, match="mask: must be given, .*computes pixels"):
+        with pytest.raises(ParameterError, match=r"mask: must be given, .*computes pixels"):
             restored_with(fused, brighter(), mask=None)
         with restored_with(fused, brighter()) as result:
             assert result.difference.compute().any()
@@ -186,7 +186,7 @@ def test_a_blend_needs_a_mask_and_says_why():
 
 def test_nothing_of_low_confidence_is_refused_before_the_model_is_asked(fused):
     restorer = brighter()
-    with pytest.raises(ParameterError, match="no area of .* confidence below 0"):
+    with pytest.raises(ParameterError, match=r"no area of .* confidence below 0"):
         restored_with(fused, restorer, mask=None, mask_below=0)
     assert restorer.given == []
 
