@@ -223,3 +223,38 @@ def test_ctrl_c_between_steps_leaves_nothing_behind(tiny, files, tmp_path, monke
     assert "nothing half-written is left" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [temporary]
     assert list(temporary.iterdir()) == []
+
+
+def test_a_self_test_ends_in_a_verdict_and_writes_nothing(tiny, files, tmp_path, capsys):
+    words = [files / "one.ome.zarr", ACCEPTED, "--self-test", *TINY, *ON_CPU]
+    assert run(*words) == EXIT_BAD_INPUT
+    assert "--self-test: needs one fused image and the --stack" in capsys.readouterr().err
+    words += ["--stack", files / "stack.tif"]
+    assert run(*words, "--drop", 1) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("Self-test: Without slice 1, ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_self_test_may_come_before_a_restoration(tiny, files, tmp_path, capsys):
+    words = [files / "one.ome.zarr", "-o", tmp_path / "out.ome.zarr", ACCEPTED, *TINY, *ON_CPU]
+    words += ["--stack", files / "stack.tif", "--mask", files / "mask.png"]
+    assert run(*words, "--self-test", "--drop", 1, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["self_test"]["dropped"] == [1]
+    assert summary["self_test"]["verdict"].startswith("Without slice 1")
+    assert summary["self_test"]["inside"]["n_pixels"] > 0
+    assert (tmp_path / "out.ome.zarr").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "-o: must name the folder to write"),
+        (["-o", "out", "--drop", "1"], "--drop: names slices for --self-test"),
+        (["--self-test", "--stack", "s.tif", "--drop", "a"], "such as 3,4,5, got 'a'"),
+    ],
+)
+def test_flags_that_miss_another_are_refused(files, capsys, words, message):
+    assert run(files / "one.ome.zarr", ACCEPTED, *words) == EXIT_BAD_INPUT
+    assert message in capsys.readouterr().err

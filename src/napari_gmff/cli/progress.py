@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_gmff.pipeline import Progress
     from napari_gmff.restoration.progress import RestorationProgress
+    from napari_gmff.restoration.self_test import SelfTestProgress
 
-    AnyProgress = Progress | RestorationProgress
+    AnyProgress = Progress | RestorationProgress | SelfTestProgress
 
 _TITLES = {
     "measure": "Measuring",
@@ -22,6 +23,9 @@ _TITLES = {
     "prepare": "Preparing",
     "restore": "Restoring",
     "back-project": "Back-projecting",
+    "fuse all": "Fusing all",
+    "fuse the rest": "Fusing the rest",
+    "compare": "Comparing",
 }
 
 LOG_INTERVAL_S = 30.0

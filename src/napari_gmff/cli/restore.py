@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gmff.cli.parameter_flags import add_parameter_flags, params_of
 from napari_gmff.cli.printing import print_json, warn
 from napari_gmff.cli.progress import progress_bar
+from napari_gmff.cli.self_test import add_self_test_flags, check_self_test_flags, run_self_test
 from napari_gmff.errors import ConsentError, OutputError, ParameterError
 from napari_gmff.marks import BANNER
 from napari_gmff.params import FORMATS, ReadParams
@@ -56,7 +57,6 @@ def add_restore_parser(subparsers: Any) -> None:
         "-o",
         "--output",
         type=Path,
-        required=True,
         metavar="OUT",
         help="folder to write; of several FUSED, a folder for the folders of all",
     )
@@ -65,6 +65,7 @@ def add_restore_parser(subparsers: Any) -> None:
         metavar="SOURCE",
         help="the stack that was fused, to show where the restored image contradicts it",
     )
+    add_self_test_flags(parser)
     parser.add_argument(
         "--mask",
         type=Path,
@@ -98,6 +99,7 @@ def _restore(args: argparse.Namespace) -> int:
             f"invented. Pass {ACCEPT_FLAG} if that is what you want"
         )
     params = params_of(args, RestoreParams)
+    check_self_test_flags(args)
     outputs = _outputs(args)
     if len(outputs) > 1 and (args.stack is not None or args.mask is not None):
         flag = "--stack" if args.stack is not None else "--mask"
@@ -108,20 +110,30 @@ def _restore(args: argparse.Namespace) -> int:
     try:
         if len(outputs) > 1:
             _make_folder(args.output)
-        for fused, output in zip(args.fused, outputs, strict=True):
+        for output in outputs:
             check_output(output, args.overwrite)
+        for fused in args.fused:
             _opened(fused).close()
         restorer = load_restorer(params)
+        tested = _self_test(args, params, restorer) if args.self_test else None
         summaries = [
             _restore_one(args, params, restorer, fused, output)
-            for fused, output in zip(args.fused, outputs, strict=True)
+            for fused, output in zip(args.fused, outputs, strict=False)  # or none is written
         ]
     finally:
         if is_new and args.output.is_dir() and not any(args.output.iterdir()):
             args.output.rmdir()
     if args.json:
-        print_json(summaries[0] if len(summaries) == 1 else {"restored": summaries})
+        summary = summaries[0] if len(outputs) == 1 else {"restored": summaries}
+        print_json(summary if tested is None else {**summary, "self_test": tested})
     return 0
+
+
+def _self_test(
+    args: argparse.Namespace, params: RestoreParams, restorer: Restorer
+) -> dict[str, Any]:
+    with _opened(args.fused[0]) as fused, _opened_stack(args.stack, fused) as stack:
+        return run_self_test(args, params, restorer, fused, stack)
 
 
 def _restore_one(
@@ -164,7 +176,9 @@ def _restore_one(
 
 
 def _outputs(args: argparse.Namespace) -> list[Path]:
-    """Return what is written for each fused image."""
+    """Return what is written for each fused image; nothing for a self-test alone."""
+    if args.output is None:
+        return []
     if len(args.fused) == 1:
         return [args.output]
     ending = {"ome-zarr": ".ome.zarr", "ome-zarr-0.4": ".ome.zarr"}.get(args.format, "")
