@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.export.layout import Geometry, ImageSpec
+from napari_gmff.marks import NOT_MEASURED
 from napari_gmff.params import DEFAULT_NAME, Format
+from napari_gmff.restoration_result import RestorationResult, has_generated
+from napari_gmff.stored_images import StoredImages
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,28 +23,18 @@ if TYPE_CHECKING:
 
     from napari_gmff.focus_curves import FocusCurves
 
-__all__ = ["Format", "FusionResult", "Geometry", "ImageSpec", "open_result"]
+__all__ = ["Format", "FusionResult", "Geometry", "ImageSpec", "open_fusion", "open_result"]
 
 IMAGES_OF_CHOICE = ("focus_index", "depth", "confidence", "depth_unrefined")
 """Images that there are only where slices were chosen."""
 
 
 @dataclass(eq=False)
-class FusionResult:
-    """The images of a fusion, read lazily from the Zarr store they were written to.
+class FusionResult(StoredImages):
+    """The images of a fusion; see `StoredImages` for where they are.
 
     Attributes
     ----------
-    images : dict of str to ImageSpec
-        What the store holds, by name.
-    geometry : Geometry
-        Pixel size and origin of all images.
-    provenance : dict
-        How the result was made; see `napari_gmff.provenance.make_provenance`.
-    store_path : Path
-        Folder of the Zarr group that holds ``<image>/0`` and its pyramid levels.
-    is_temporary : bool
-        Whether the store is deleted by `close`, or at the latest when the result is forgotten.
     curves : FocusCurves or None
         Recomputes scores from the stack; None for a result that was opened from disk, or has no
         scores, or those of `channel_curves`.
@@ -51,58 +42,14 @@ class FusionResult:
         The same for each channel, where each was focused by itself.
     """
 
-    images: dict[str, ImageSpec]
-    geometry: Geometry
-    provenance: dict[str, Any]
-    store_path: Path
-    is_temporary: bool = False
     curves: FocusCurves | None = field(default=None, repr=False)
     channel_curves: tuple[FocusCurves, ...] = field(default=(), repr=False)
-    _delete: weakref.finalize[Any, Any] | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Arrange that a temporary store never outlives the program."""
-        if self.is_temporary:
-            self._delete = weakref.finalize(
-                self, shutil.rmtree, str(self.store_path), ignore_errors=True
-            )
 
     def image(self, name: str, level: int = 0) -> da.Array:
-        """Return one image, lazily.
-
-        Parameters
-        ----------
-        name : str
-            A key of `images`.
-        level : int
-            Pyramid level; 0 is full resolution, the only one of an unsaved result.
-
-        Returns
-        -------
-        dask.array.Array
-            Axes and dtype as in ``images[name]``.
-
-        Raises
-        ------
-        ParameterError
-            If the result has no such image or level, or was closed.
-        """
-        import dask.array as da
-        import zarr
-
+        """Return one image, lazily; see `StoredImages.image`."""
         if name not in self.images and name in IMAGES_OF_CHOICE and not self.pixels_copied:
             raise ParameterError(f"image: there is no {name}, {self.why_no_choice}")
-        if name not in self.images:
-            raise ParameterError(f"image: one of {', '.join(self.images)}, got {name!r}")
-        try:
-            array = zarr.open_array(str(self.store_path / name / str(level)), mode="r")
-        except FileNotFoundError:
-            raise ParameterError(
-                f"image {name} level {level} is not in {self.store_path.name}; "
-                "a temporary result is gone once it is closed"
-            ) from None
-        lazy: da.Array = da.from_array(array, chunks=array.chunks)
-        return lazy
+        return super().image(name, level)
 
     @property
     def pixels_copied(self) -> bool:
@@ -119,11 +66,6 @@ class FusionResult:
         """Why there is no focus index, depth or confidence; a part of a sentence."""
         engine = self.provenance.get("engine", "the engine")
         return f"{engine} computes pixels from all slices and chooses none of them"
-
-    @property
-    def fused(self) -> da.Array:
-        """Fused image; dtype and channels of the source, axes ``images["fused"].axes``."""
-        return self.image("fused")
 
     @property
     def focus_index(self) -> da.Array:
@@ -242,22 +184,12 @@ class FusionResult:
 
         Parameters
         ----------
-        path : str or Path
-            Folder to write, such as ``result.ome.zarr``.
-        format : {"ome-zarr", "ome-zarr-0.4", "ome-tiff", "imagej"}
-            OME-Zarr 0.5, OME-Zarr 0.4, a folder of pyramidal OME-TIFF files, or a folder of the
-            TIFF files that ImageJ opens without plugins.
-        overwrite : bool
-            Replace an earlier result of this program; nothing else is ever replaced.
+        path, format, overwrite, images, shard_px
+            As for `StoredImages.save`. Confidence comes with depth, and the mask of what was
+            corrected by hand with everything.
         depth_min_confidence : float, optional
             Depth becomes NaN where confidence, from 0 to 1, is lower; the parameter of the run
             where left out.
-        images : collection of str, optional
-            Write only those of these images that there are; all where left out. Confidence comes
-            with depth, and the mask of what was corrected by hand with everything.
-        shard_px : "auto" or int, optional
-            Side of the files of an OME-Zarr 0.5, a multiple of 512, or 0 for one file for each
-            chunk; the parameter of the run where left out. See `FuseParams`.
 
         Returns
         -------
@@ -266,16 +198,21 @@ class FusionResult:
 
         Raises
         ------
-        OutputError
-            If `path` exists (without `overwrite`), is no result of ours, or cannot be written.
-        ParameterError
-            If `format` is none of these, cannot have shards that are asked for, or the result
-            has none of `images`.
+        OutputError, ParameterError
+            As for `StoredImages.save`, and if there is no depth to mark.
         """
         from napari_gmff.export.saving import save_result
 
+        if depth_min_confidence is not None and not self.pixels_copied:
+            raise ParameterError(f"depth_min_confidence: there is no depth, {self.why_no_choice}")
         return save_result(
-            self, Path(path), format, overwrite, depth_min_confidence, images, shard_px
+            self,
+            Path(path),
+            format,
+            overwrite,
+            depth_min_confidence=depth_min_confidence,
+            images=images,
+            shard_px=shard_px,
         )
 
     def append_to(
@@ -321,75 +258,27 @@ class FusionResult:
 
         return place_in(path, name=name, series=series, overwrite=overwrite).append(self)
 
-    def save_previews(
-        self,
-        path: str | Path,
-        *,
-        format: Literal["png", "jpeg"] = "png",
-        longest_px: int = 2048,
-        overwrite: bool = False,
-    ) -> list[Path]:
-        """Write pictures of fused image, focus index and depth.
-
-        Below each is a footer with a scale bar and, for index and depth, what the colours mean. Of
-        several time points the first is shown. Files name their scale and the record of the run.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where the result is, or would be: beside ``moth.ome.zarr`` lies ``moth.fused.png``.
-        format : {"png", "jpeg"}
-            Of the files.
-        longest_px : int
-            Longest side of the pictures without footer, from 64 to 16384.
-        overwrite : bool
-            Replace files of these names.
-
-        Returns
-        -------
-        list of Path
-            The files written.
-
-        Raises
-        ------
-        OutputError
-            If a file exists (without `overwrite`) or cannot be written.
-        ParameterError
-            If there is no such format or size.
-        """
-        from napari_gmff.export.previews import write_previews
-
-        return write_previews(self, path, format=format, longest_px=longest_px, overwrite=overwrite)
-
     def close(self) -> None:
         """Delete a temporary store; a saved result stays."""
         for curves in (self.curves, *self.channel_curves):
             if curves is not None:
                 curves.close()
-        if self._delete is not None:
-            self._delete()
-
-    def __enter__(self) -> Self:
-        """Use the result in a ``with`` block that closes it."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the result."""
-        self.close()
+        super().close()
 
 
-def open_result(path: str | Path) -> FusionResult:
+def open_result(path: str | Path) -> FusionResult | RestorationResult:
     """Open a saved OME-Zarr result, 0.4 or 0.5, lazily.
 
     Parameters
     ----------
     path : str or Path
-        Folder that `FusionResult.save` or ``napari-gmff fuse`` wrote.
+        Folder that `StoredImages.save`, ``napari-gmff fuse`` or ``napari-gmff restore`` wrote.
 
     Returns
     -------
-    FusionResult
-        Closing it leaves the files alone.
+    FusionResult or RestorationResult
+        The latter where a generative model made some of its images. Closing it leaves the files
+        alone.
 
     Raises
     ------
@@ -404,11 +293,23 @@ def open_result(path: str | Path) -> FusionResult:
         raise SourceError(f"{root}: is the label image of a result, which is {values['result']}")
     try:
         specs = [ImageSpec.from_json(image) for image in values["images"]]
-        return FusionResult(
-            images={spec.name: spec for spec in specs},
-            geometry=Geometry.from_json(values["geometry"]),
-            provenance=dict(values["provenance"]),
-            store_path=root,
-        )
+        images = {spec.name: spec for spec in specs}
+        record = dict(values["provenance"])
+        kind = RestorationResult if has_generated(images, record) else FusionResult
+        return kind(images, Geometry.from_json(values["geometry"]), record, root)
     except (KeyError, TypeError, ParameterError) as error:
         raise SourceError(f"{root}: not a complete result of napari-gmff ({error})") from None
+
+
+def open_fusion(path: str | Path) -> FusionResult:
+    """Open a saved OME-Zarr result that must hold measured pixels; see `open_result`.
+
+    Raises
+    ------
+    SourceError
+        Also if it is a restored image.
+    """
+    result = open_result(path)
+    if not isinstance(result, FusionResult):
+        raise SourceError(f"{path}: {NOT_MEASURED}; open the fusion that it was made from")
+    return result

@@ -23,7 +23,7 @@ from napari_gmff.focus_curves import curves_of_run
 from napari_gmff.fused_window import FusedWindow, fuse_window
 from napari_gmff.progress import KeptWork, Progress, WindowDone
 from napari_gmff.result_images import result_geometry, result_images
-from napari_gmff.results import Format, FusionResult, open_result
+from napari_gmff.results import Format, FusionResult, open_fusion
 from napari_gmff.run_record import (
     check_blend,
     note_of_resuming,
@@ -183,7 +183,7 @@ class Run:
             yield from self._fuse_windows(engine, group, specs, ordered)
             yield Progress("export", 0, 1)
             finish_ome_zarr(group, specs.values(), geometry, self._record(engine, ordered))
-        self.result = open_result(out)
+        self.result = open_fusion(out)
 
     def _to_temporary(
         self,

@@ -55,7 +55,7 @@ def our_card() -> ModelDescription:
         ),
         limits=("glass", "fog"),
     )
-    return described(name="mine", title="Mine", architecture="n", training=facts)
+    return described(name="mine", title="Mine", architecture="stackmff-v4", training=facts)
 
 
 def run(*words: object) -> int:
@@ -67,9 +67,19 @@ def run(*words: object) -> int:
 
 def test_empty_store_lists_what_can_be_downloaded(capsys):
     assert run("list") == 0
-    header, row = capsys.readouterr().out.splitlines()
+    header, row, *restoring = capsys.readouterr().out.splitlines()
     assert header.split() == ["NAME", "ARCHITECTURE", "LICENSE", "SIZE", "STATE"]
     assert row.split() == ["authors-v4", "stackmff-v4", "MIT", "4.0", "MB", "to", "download"]
+    assert [line.split()[0] for line in restoring] == ["sd21-base", "ifcontrolnet", "diffbir-v2"]
+    assert restoring[0].split()[-5:] == ["5.2", "GB", "to", "download,", "restores"]
+    assert restoring[2].split()[1:] == [
+        "diffbir-v2",
+        "Apache-2.0",
+        "?",
+        "to",
+        "import,",
+        "restores",
+    ]
 
 
 def test_import_list_info_verify_remove_in_turn(capsys, store, checkpoint):
@@ -217,21 +227,6 @@ def test_download_offline_is_enough_once_stored(capsys, store, shared_dir):
     printed = capsys.readouterr()
     assert printed.out.startswith("authors-v4: already stored, verified")
     assert printed.err == ""
-
-
-def test_progress_bar_follows_restarts(capsys):
-    from napari_gmff.cli.weights import _DownloadBar
-
-    bar = _DownloadBar("m", quiet=False)
-    for done, total in ((0, None), (1000, 2000), (0, 2000), (2000, 2000)):
-        bar.update(done, total)
-    assert (bar._bar.n, bar._bar.total) == (2000, 2000)
-    bar.close()
-    assert "m: 100%" in capsys.readouterr().err
-    quiet = _DownloadBar("m", quiet=True)
-    quiet.update(1, 2)
-    quiet.close()
-    assert capsys.readouterr().err == ""
 
 
 def test_building_the_parser_imports_nothing_heavy():

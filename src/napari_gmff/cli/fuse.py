@@ -218,7 +218,7 @@ def _fused_then_written(
     """Fuse, correct, and only then write: no uncorrected result ever has the output's name."""
     from napari_gmff.corrected_result import apply_corrections
     from napari_gmff.pipeline import fuse
-    from napari_gmff.results import open_result
+    from napari_gmff.results import open_fusion
 
     if corrections is not None:
         _check_corrections(corrections, stack, params)
@@ -234,7 +234,7 @@ def _fused_then_written(
             if place is not None:
                 place.append(result)
                 result.close()
-                return open_result(place.result_folder)
+                return open_fusion(place.result_folder)
             result.save(args.output, format=args.format, overwrite=args.overwrite)
         except BaseException:
             result.close()

@@ -8,23 +8,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gmff.export.slice_colors import slice_colors
+from napari_gmff.marks import marked, unmarked
 
 if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
-    from napari_gmff.export.layout import ImageSpec
+    from napari_gmff.export.layout import ImageSpec, Kind
 
 _RGB_COLORS = {"red": "FF0000", "green": "00FF00", "blue": "0000FF", "alpha": "FFFFFF"}
 # Distinct on black for most colour vision, for channels whose source names no colour.
 _COLORS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF8000", "FFFFFF")
 _DISPLAY_PERCENTILES = (0.1, 99.9)
 
+COLORMAPS: dict[Kind, str] = {"depth": "viridis", "difference": "RdBu_r", "amount": "magma"}
+"""Matplotlib's colours of maps whose numbers have an order."""
+
 
 def channel_label(spec: ImageSpec, number: int) -> str:
-    """Return the name of a channel, with the unit of its values where they have one."""
-    name = spec.channels[number].name
-    return f"{name} ({spec.unit})" if spec.unit else name
+    """Return the name of a channel, with the unit of its values where they have one.
+
+    That of a generated image is marked: some programs show the channels' names and no other.
+    """
+    name = unmarked(spec.channels[number].name)
+    named = f"{name} ({spec.unit})" if spec.unit else name
+    return marked(named) if spec.is_generated else named
 
 
 def channel_color(spec: ImageSpec, number: int) -> str:
@@ -69,7 +77,8 @@ def display_limits(spec: ImageSpec, values: NDArray[np.float64]) -> tuple[float,
     Parameters
     ----------
     spec : ImageSpec
-        The image: intensities are cut at percentiles, and confidence and masks go from 0 to 1.
+        The image: intensities are cut at percentiles, confidence and masks go from 0 to 1, and 0
+        is the middle of a difference and the begin of an amount.
     values : ndarray, (N,), float64
         Finite values; see `sample_of`.
     """
@@ -77,6 +86,9 @@ def display_limits(spec: ImageSpec, values: NDArray[np.float64]) -> tuple[float,
         low, high = 0.0, 1.0
     elif spec.kind == "intensity":
         low, high = (float(edge) for edge in np.percentile(values, _DISPLAY_PERCENTILES))
+    elif spec.kind in ("difference", "amount"):
+        high = _high_amount(values)
+        low = -high if spec.kind == "difference" else 0.0
     else:
         low, high = float(values.min()), float(values.max())
     return low, high if high > low else low + 1.0
@@ -100,7 +112,8 @@ def lookup_table(
     -------
     table : ndarray, (256, 3), uint8
         Red, green and blue from the darkest value to the brightest: one flat colour for each
-        slice of a focus index, viridis for depth, else from black to the colour of the channel.
+        slice of a focus index, viridis for depth, blue over white to red for differences, magma
+        for amounts, else from black to the colour of the channel.
     limits : tuple of float or None
         For the focus index and depth; None where `display_limits` may choose.
     """
@@ -112,14 +125,27 @@ def lookup_table(
         # Each slice number is in the middle of its part of the table.
         return _bytes(colors[np.arange(256) * len(colors) // 256]), (first - 0.5, last + 0.5)
     if spec.kind == "depth":
-        import matplotlib
-
         z = slices["z_um"] if slices.get("z_um") is not None else numbers
         low, high = float(min(z)), float(max(z))
-        viridis = matplotlib.colormaps["viridis"](np.arange(256))[:, :3]
-        return _bytes(viridis), (low, high if high > low else low + 1.0)
+        return _bytes(colormap_table(spec.kind)), (low, high if high > low else low + 1.0)
+    if spec.kind in COLORMAPS:
+        return _bytes(colormap_table(spec.kind)), None
     rgb = np.frombuffer(bytes.fromhex(channel_color(spec, number)), np.uint8)
     return _bytes(np.linspace(0, 1, 256)[:, None] * (rgb / 255)), None
+
+
+def colormap_table(kind: Kind) -> NDArray[np.float64]:
+    """Return the colours of a kind of `COLORMAPS`: (256, 3), red, green and blue from 0 to 1."""
+    import matplotlib
+
+    table: NDArray[np.float64] = matplotlib.colormaps[COLORMAPS[kind]](np.arange(256))[:, :3]
+    return table
+
+
+def _high_amount(values: NDArray[np.float64]) -> float:
+    """Return an amount that few pixels exceed; most are 0 where only a mask was restored."""
+    amounts = np.abs(values[values != 0])
+    return float(np.percentile(amounts, _DISPLAY_PERCENTILES[1])) if amounts.size else 1.0
 
 
 def _bytes(colors: NDArray[np.float64]) -> NDArray[np.uint8]:

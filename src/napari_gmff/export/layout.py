@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_gmff.errors import ParameterError
+from napari_gmff.marks import marked
 from napari_gmff.reading.stack import Channel
 
-Kind = Literal["intensity", "index", "depth", "confidence", "mask"]
+Kind = Literal["intensity", "index", "depth", "confidence", "mask", "difference", "amount"]
 
 IMAGE_NAMES = (
     "fused",
@@ -21,8 +22,29 @@ IMAGE_NAMES = (
     "depth_unrefined",
     "max_projection",
     "corrected",
+    "restored",
+    "restored_mean",
+    "restoration_mask",
+    "difference",
+    "abs_difference",
+    "spread",
+    "contradiction",
 )
-"""Images that a result may hold, in the order in which they are stored; the first four always."""
+"""Images that a result may hold; a fusion stores those it has in this order."""
+
+GENERATED = frozenset(
+    ("restored", "restored_mean", "difference", "abs_difference", "spread", "contradiction")
+)
+"""Those that a generative model made, or that say nothing without it; their titles are marked."""
+
+_FILE_STEMS = {
+    "restored": "ai-restored",
+    "restored_mean": "ai-restored-mean",
+    "difference": "ai-restored-difference",
+    "abs_difference": "ai-restored-abs-difference",
+    "spread": "ai-restored-spread",
+    "contradiction": "ai-restored-contradiction",
+}
 
 _AXES = ("yx", "cyx", "tyx", "tcyx")
 
@@ -34,21 +56,24 @@ class ImageSpec:
     Attributes
     ----------
     name : str
-        One of `IMAGE_NAMES`; also the name of the Zarr group and of the TIFF file.
+        One of `IMAGE_NAMES`; also the name of the Zarr group, and of the TIFF file but for
+        `file_stem`.
     axes : str
         ``"yx"``, ``"cyx"``, ``"tyx"`` or ``"tcyx"``; axes of length 1 are left out for T and C.
     shape : tuple of int
         Length of each axis in pixels, at full resolution.
     dtype : numpy.dtype
         Pixel type; that of the source for intensities.
-    kind : {"intensity", "index", "depth", "confidence", "mask"}
-        What the values are; decides how pyramid levels are made. A mask is 0 or 1.
+    kind : {"intensity", "index", "depth", "confidence", "mask", "difference", "amount"}
+        What the values are; decides how pyramid levels are made and how they are shown. A mask is
+        0 or 1, a difference has a sign, and an amount begins at 0.
     unit : str or None
         Unit of the values, such as ``"µm"``; None where they have none.
     channels : tuple of Channel
         One for each entry of C; colour samples are channels named red, green, blue (and alpha).
     title : str
-        Name for people; `name` where left out.
+        Name for people; `name` where left out. Of `GENERATED` images it ends with the mark,
+        whatever is given.
     """
 
     name: str
@@ -64,7 +89,8 @@ class ImageSpec:
         """Check what the writers rely on."""
         object.__setattr__(self, "dtype", np.dtype(self.dtype))
         object.__setattr__(self, "shape", tuple(int(length) for length in self.shape))
-        object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
+        title = self.title or self.name.replace("_", " ")
+        object.__setattr__(self, "title", marked(title) if self.is_generated else title)
         # Names become folders, and those of a saved result come from a file anyone may edit.
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ParameterError(f"name of an image: letters a-z and _, got {self.name!r}")
@@ -85,6 +111,11 @@ class ImageSpec:
             raise ParameterError(
                 f"channels of image {self.name}: {self.n_channels} needed, got {len(self.channels)}"
             )
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a generative model made the image, so that it is no measurement."""
+        return self.name in GENERATED
 
     @property
     def n_times(self) -> int:
@@ -111,6 +142,18 @@ class ImageSpec:
         channels = tuple(Channel(**channel) for channel in values["channels"])
         shape = tuple(values["shape"])
         return cls(**{**values, "channels": channels, "shape": shape})
+
+
+def file_stem(name: str) -> str:
+    """Return how the file of an image is called, without folder and ending.
+
+    Parameters
+    ----------
+    name : str
+        Of the image. What a generative model made begins with ``ai-restored``: a file may be
+        moved away from all that says so.
+    """
+    return _FILE_STEMS.get(name, name)
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ def build_pyramid(
     group : zarr.Group
         Store that holds ``<name>/0``.
     spec : ImageSpec
-        Intensity, depth and confidence are averaged over 2 × 2 pixels without NaN and rounded
-        to the source's dtype; of slice numbers and masks the upper left pixel is taken.
+        Of slice numbers and masks the upper left of 2 × 2 pixels is taken; all else is averaged
+        without NaN and rounded to its dtype.
     layout : ZarrLayout, optional
         How the levels are stored; one file for each chunk where left out.
     n_levels : int, optional

@@ -23,19 +23,20 @@ if TYPE_CHECKING:
     import zarr
 
     from napari_gmff.export.layout import ImageSpec
-    from napari_gmff.results import FusionResult
+    from napari_gmff.stored_images import StoredImages
 
 
 def save_result(
-    result: FusionResult,
+    result: StoredImages,
     out: Path,
     format: str,
     overwrite: bool,
+    *,
     depth_min_confidence: float | None = None,
     images: Collection[str] | None = None,
     shard_px: Literal["auto"] | int | None = None,
 ) -> Path:
-    """Write a result; see `FusionResult.save`."""
+    """Write a result; see `StoredImages.save`."""
     check_format(format, "auto" if shard_px is None else shard_px)
     check_not_source(out, [result.store_path])
     if shard_px is not None:
@@ -67,32 +68,32 @@ def check_format(format: str, shard_px: Literal["auto"] | int = "auto") -> None:
         raise ParameterError(f"shard_px: only OME-Zarr 0.5 has shards, got {wanted} for {format}")
 
 
-def _with_images(result: FusionResult, names: Collection[str]) -> FusionResult:
+def _with_images(result: StoredImages, names: Collection[str]) -> StoredImages:
     wanted = [spec for name, spec in result.images.items() if name in names]
     if not wanted:
         raise ParameterError(f"images: some of {', '.join(result.images)}, got {sorted(names)}")
-    # Without these two nobody could tell depth from no data, or what a person chose.
+    # Without these nobody could tell depth from no data, what a person chose, or what a model made.
     others = {"corrected", *("confidence" for spec in wanted if spec.kind == "depth")}
+    if any(spec.is_generated for spec in wanted):
+        others |= {"fused", "restoration_mask"}
     kept = {name: spec for name, spec in result.images.items() if name in others or spec in wanted}
     return replace(result, images=kept, is_temporary=False)
 
 
-def _with_least_confidence(result: FusionResult, least: float) -> FusionResult:
+def _with_least_confidence(result: StoredImages, least: float) -> StoredImages:
     if not 0 <= least <= 1:
         raise ParameterError(f"depth_min_confidence: must be from 0 to 1, got {least}")
-    if not result.pixels_copied:
-        raise ParameterError(f"depth_min_confidence: there is no depth, {result.why_no_choice}")
     return _with_parameter(result, "depth_min_confidence", least)
 
 
-def _with_parameter(result: FusionResult, name: str, value: object) -> FusionResult:
+def _with_parameter(result: StoredImages, name: str, value: object) -> StoredImages:
     """Note a parameter in the record, so that the saved result says what was done to it."""
     parameters: dict[str, Any] = {**result.provenance.get("parameters", {}), name: value}
     provenance = {**result.provenance, "parameters": parameters}
     return replace(result, provenance=provenance, is_temporary=False)
 
 
-def layout_of(result: FusionResult, version: OmeVersion) -> ZarrLayout:
+def layout_of(result: StoredImages, version: OmeVersion) -> ZarrLayout:
     """Return how a result is stored as OME-Zarr; shards that were asked for need 0.5."""
     if version == "0.4":
         return ZarrLayout(version)
@@ -100,12 +101,12 @@ def layout_of(result: FusionResult, version: OmeVersion) -> ZarrLayout:
     return ZarrLayout(version, chosen_shard_px(wanted, version, result.images.values()))
 
 
-def write_zarr(result: FusionResult, folder: Path, layout: ZarrLayout) -> None:
+def write_zarr(result: StoredImages, folder: Path, layout: ZarrLayout) -> None:
     """Write a result to an empty folder as OME-Zarr.
 
     Parameters
     ----------
-    result : FusionResult
+    result : StoredImages
         Stored in whatever way.
     folder : Path
         Exists, and is empty.
@@ -131,13 +132,13 @@ def write_zarr(result: FusionResult, folder: Path, layout: ZarrLayout) -> None:
 
 
 def copy_image(
-    result: FusionResult, spec: ImageSpec, group: zarr.Group, layout: ZarrLayout
+    result: StoredImages, spec: ImageSpec, group: zarr.Group, layout: ZarrLayout
 ) -> None:
     """Copy full resolution of one image, file by file where they are stored alike.
 
     Parameters
     ----------
-    result : FusionResult
+    result : StoredImages
         Holds the image.
     spec : ImageSpec
         The image.
@@ -157,7 +158,7 @@ def copy_image(
     fill(array, lambda region: np.asarray(stored[region]))
 
 
-def _write_files(result: FusionResult, folder: Path, format: str) -> None:
+def _write_files(result: StoredImages, folder: Path, format: str) -> None:
     """Make the pyramid in a hidden store that goes away, then the files from it."""
     from napari_gmff.export.imagej_tiff import write_imagej_tiff
     from napari_gmff.export.ome_tiff import write_ome_tiff

@@ -1,45 +1,36 @@
-"""The words by which restored images are told from measured ones, everywhere the same."""
+"""The words by which restored images are told from measured ones, everywhere the same.
+
+They lie below, where files are read and written.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-AI_MARK = "[AI-RESTORED, not measured]"
-"""Ends the name of every image whose pixels a generative model made."""
-
-SPREAD_CAPTION = "spread of the model, not an error bar"
-
-BANNER = (
-    "Generative: invents plausible detail. Not a measurement. Not for quantification or diagnosis."
+from napari_gmff.marks import (
+    AI_MARK,
+    BANNER,
+    FUSED_SOURCE_TYPE,
+    NOT_MEASURED,
+    RESTORATION_KEY,
+    RESTORED_SOURCE_TYPE,
+    SPREAD_CAPTION,
+    is_marked,
+    is_restored,
+    mark_facts,
+    marked,
+    unmarked,
 )
 
-RESTORED_SOURCE_TYPE = (
-    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-)
-"""IPTC's digital source type of an image that a trained model made in part."""
-
-FUSED_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/computationalCapture"
-"""IPTC's digital source type of several exposures fused by computation."""
-
-RESTORATION_KEY = "restoration"
-"""Key of a record (provenance) that says how its images were restored; absent from a fusion's."""
-
-
-def is_restored(provenance: object) -> bool:
-    """Tell from a record whether a generative model made pixels of the result."""
-    return isinstance(provenance, dict) and isinstance(provenance.get(RESTORATION_KEY), dict)
-
-
-def marked(title: str) -> str:
-    """Return a title that ends with the mark."""
-    return title if title.endswith(AI_MARK) else f"{title} {AI_MARK}"
-
-
-def mark_facts(record: Any) -> dict[str, Any]:
-    """Return what layers, annotations and pictures carry of a restored image."""
-    return {
-        "mark": AI_MARK,
-        "notice": BANNER,
-        "digital_source_type": RESTORED_SOURCE_TYPE,
-        "record": record,
-    }
+__all__ = [
+    "AI_MARK",
+    "BANNER",
+    "FUSED_SOURCE_TYPE",
+    "NOT_MEASURED",
+    "RESTORATION_KEY",
+    "RESTORED_SOURCE_TYPE",
+    "SPREAD_CAPTION",
+    "is_marked",
+    "is_restored",
+    "mark_facts",
+    "marked",
+    "unmarked",
+]

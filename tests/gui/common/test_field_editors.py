@@ -38,7 +38,7 @@ EDITED = {
 
 
 def made(qtbot: QtBot, name: str):
-    editor = editor_for(name, SCHEMAS[name])
+    editor = editor_for(FuseParams.model_fields[name].default, SCHEMAS[name])
     qtbot.addWidget(editor)
     return editor
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_gmff._napari.common.words import Words, with_mnemonic
+from napari_gmff._napari.common.words import Words, share_words, with_mnemonic
 
 
 def test_long_words_wrap_instead_of_widening_the_dock(qtbot):
@@ -56,3 +57,18 @@ def test_mnemonics_differ_and_leave_napari_its_own():
     titles = [with_mnemonic(title, used) for title in ("Fuse", "Preview", "View", "Fff")]
     assert titles == ["F&use", "P&review", "V&iew", "Fff"]
     assert used == {"u", "r", "i"}
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 %"),
+        (12_345, "1.23 %"),
+        (1_000_000, "100 %"),
+        (1_000, "0.1 %"),
+        (999, "999 pixels (less than 0.1 %)"),
+        (1, "1 pixel (less than 0.1 %)"),
+    ],
+)
+def test_few_pixels_are_counted_rather_than_rounded_away(count, words):
+    assert share_words(count, 1_000_000) == words

@@ -11,11 +11,10 @@ from napari.layers import Image, Labels
 
 from napari_gmff._napari.correcting.correction_layer import (
     add_correction_layer,
-    arranged,
-    labels_of,
     layer_indices,
     mark_label,
 )
+from napari_gmff._napari.layers.label_places import arranged, labels_of
 from napari_gmff.corrections import CorrectionTarget
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured

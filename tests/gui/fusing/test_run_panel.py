@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QProgressBar
 
-from napari_gmff._napari.fusing.run_panel import RunPanel, state_in_words
-from napari_gmff._napari.fusing.worker import RunState
+from napari_gmff._napari.common.generator_run import RunState
+from napari_gmff._napari.common.start_panel import state_in_words
+from napari_gmff._napari.fusing.run_panel import FUSING, RunPanel
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_each_button_says_that_it_was_pressed(panel, qtbot):
     panel.set_preview_shown(True)
     for button, signal in (
         (panel.preview, panel.preview_clicked),
-        (panel.fuse, panel.fuse_clicked),
+        (panel.fuse, panel.start_clicked),
         (panel.clear, panel.clear_clicked),
     ):
         with qtbot.waitSignal(signal, timeout=1000):
@@ -80,4 +81,4 @@ def test_a_preview_that_takes_long_says_so_before_it_is_started(panel):
     ],
 )
 def test_the_state_of_a_run_is_said_in_words(state, words):
-    assert state_in_words(state) == words
+    assert state_in_words(state, FUSING.stages) == words

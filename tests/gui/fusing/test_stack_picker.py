@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 
 from napari_gmff._napari.fusing.stack_picker import StackPicker
 from napari_gmff._napari.inspecting.confidence_panel import ConfidencePanel
-from napari_gmff._napari.inspecting.swipe import Swipe
 from napari_gmff._napari.layers.result_sets import METADATA_KEY, set_of
 from napari_gmff._napari.layers.stack_layers import StackSource, layers_of_stack
+from napari_gmff._napari.layers.swipe import Swipe
 from tests.gui.fusion_dock import PLACE, HeldStack
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured

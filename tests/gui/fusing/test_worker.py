@@ -12,7 +12,8 @@ from napari.utils import progress
 from qtpy.QtWidgets import QWidget
 
 from napari_gmff import FuseParams, iter_fuse
-from napari_gmff._napari.fusing.worker import FusionRun, RunState
+from napari_gmff._napari.common.generator_run import RunState
+from napari_gmff._napari.fusing.worker import FusionRun
 from napari_gmff.errors import ParameterError
 from napari_gmff.params import CLASSICAL_ENGINE
 from napari_gmff.pipeline import Progress

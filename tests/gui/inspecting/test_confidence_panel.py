@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_gmff._napari.common.words import share_words
 from napari_gmff._napari.inspecting.confidence_panel import (
     STEPS,
     ConfidencePanel,
     counts_below,
-    share_words,
 )
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
@@ -51,21 +51,6 @@ def test_the_share_below_the_threshold_is_said_as_the_slider_moves(viewer, panel
         n_below = int((confidence < np.float32(threshold)).sum())
         words = share_words(n_below, confidence.size)
         assert panel.words == f"{words} below {threshold:.2f}"
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (0, "0 %"),
-        (12_345, "1.23 %"),
-        (1_000_000, "100 %"),
-        (1_000, "0.1 %"),
-        (999, "999 pixels (less than 0.1 %)"),
-        (1, "1 pixel (less than 0.1 %)"),
-    ],
-)
-def test_few_pixels_are_counted_rather_than_rounded_away(count, words):
-    assert share_words(count, 1_000_000) == words
 
 
 def test_the_overlay_colours_what_lies_below_the_threshold(viewer, panel):

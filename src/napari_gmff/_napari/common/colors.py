@@ -1,4 +1,4 @@
-"""The colours of the focus map as a colormap of napari."""
+"""The colours of the focus map as a colormap of napari, and of what is drawn over images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from napari.utils import Colormap
 
 from napari_gmff.export.slice_colors import slice_colors
 
-__all__ = ["slice_colormap", "slice_colors", "slice_limits"]
+__all__ = ["MARK_COLOR", "slice_colormap", "slice_colors", "slice_limits"]
+
+MARK_COLOR = "#ff9500"
+"""Of marks and lines: seen on black and on white, and on the colours of depth."""
 
 
 def slice_colormap(n_slices: int) -> Colormap:

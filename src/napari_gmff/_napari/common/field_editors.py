@@ -17,8 +17,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_gmff.params import FuseParams
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -226,17 +224,16 @@ class SliceRangeEditor(FieldEditor):
         self._last.setValue(stop - 1)
 
 
-def editor_for(name: str, schema: dict[str, Any]) -> FieldEditor:
+def editor_for(default: object, schema: dict[str, Any]) -> FieldEditor:
     """Make the editor of a field.
 
     Parameters
     ----------
-    name : str
-        Of the field of `FuseParams`.
+    default : object
+        Of the field of a parameter model.
     schema : dict
         Of this field, as in the model's JSON schema.
     """
-    default = FuseParams.model_fields[name].default
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
     may_be_unset = len(kinds) < len(schema.get("anyOf", [schema]))
     (kind, *others) = kinds

@@ -1,4 +1,4 @@
-"""Labels that wrap, can be copied, and say what they are in every theme."""
+"""Labels that wrap, can be copied, and say what they are in every theme; numbers in words."""
 
 from __future__ import annotations
 
@@ -69,3 +69,18 @@ def with_mnemonic(title: str, used: set[str]) -> str:
             used.add(letter)
             return f"{title[:place]}&{title[place:]}"
     return title
+
+
+def share_words(count: int, total: int) -> str:
+    """Write how much some pixels are of all, such as ``"12.5 %"``; few are counted instead.
+
+    Parameters
+    ----------
+    count, total : int
+        Numbers of pixels.
+    """
+    share = 100 * count / total
+    if count == 0 or share >= 0.1:
+        return f"{share:.3g} %"
+    pixels = "1 pixel" if count == 1 else f"{count:,} pixels"
+    return f"{pixels} (less than 0.1 %)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gmff._napari.common.colors import slice_colors
+from napari_gmff._napari.layers.label_places import arranged, axis_names
 from napari_gmff._napari.layers.result_sets import METADATA_KEY, result_sets
 from napari_gmff.correction_labels import slice_numbers
 
@@ -133,37 +134,18 @@ def label_colormap(result_set: ResultSet) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colors)
 
 
-def arranged(labels: NDArray[Any], over: Image) -> NDArray[Any]:
-    """Arrange labels (T)YX as the dimensions of a result layer; a view, never a copy."""
-    own = "tyx"[-labels.ndim :]
-    names = _axis_names(over)
-    order = [own.index(name) for name in names if name in own]
-    place = tuple(slice(None) if name in own else np.newaxis for name in names)
-    return labels.transpose(order)[place]
-
-
-def labels_of(layer: Labels, ndim: int) -> NDArray[Any]:
-    """Return what a layer holds as (T)YX, a view: the reverse of `arranged`."""
-    own = "tyx"[-ndim:]
-    names = _axis_names(layer)
-    data = layer.data[tuple(slice(None) if name in own else 0 for name in names)]
-    kept = [name for name in names if name in own]
-    arranged_back: NDArray[Any] = data.transpose([kept.index(name) for name in own])
-    return arranged_back
-
-
 def layer_indices(layer: Labels, indices: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
     """Turn indices into (T)YX into those of the layer, as `layer.data_setitem` takes them."""
     own = dict(zip("tyx"[-len(indices) :], indices, strict=True))
     nothing = np.zeros_like(indices[-1])
-    return tuple(own.get(name, nothing) for name in _axis_names(layer))
+    return tuple(own.get(name, nothing) for name in axis_names(layer))
 
 
 def box_on_screen(viewer: ViewerModel, layer: Labels) -> Box:
     """Return the rows and columns of a result that are on the canvas; all of them in 3D."""
     from napari_gmff.windows import Box
 
-    names = _axis_names(layer)
+    names = axis_names(layer)
     bounds = []
     for name in "yx":
         axis = names.index(name)
@@ -173,13 +155,6 @@ def box_on_screen(viewer: ViewerModel, layer: Labels) -> Box:
             first, last = max(int(corners[0]), first), min(int(corners[1]), last)
         bounds += [first, last + 1]
     return Box(*bounds)
-
-
-def _axis_names(layer: Image | Labels) -> list[str]:
-    names = list(layer.axis_labels)
-    if "y" in names and "x" in names:
-        return names
-    return ["t", "z", "y", "x"][-layer.ndim :]
 
 
 def _colors_on_map(layer: Image | None, numbers: list[int]) -> NDArray[Any]:

@@ -12,12 +12,12 @@ from napari_gmff._napari.common.links import Links
 from napari_gmff._napari.correcting.correction_layer import (
     add_correction_layer,
     label_colormap,
-    labels_of,
     layer_facts,
     layer_indices,
     left_over_layer,
     mark_label,
 )
+from napari_gmff._napari.layers.label_places import labels_of
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff.correction_labels import slice_numbers
 from napari_gmff.corrections import CorrectionTarget

@@ -14,7 +14,7 @@ from napari_gmff.errors import OutputError
 if TYPE_CHECKING:
     from napari_gmff._napari.layers.stack_layers import LayerTuple
     from napari_gmff.export.previews import PreviewFormat
-    from napari_gmff.results import Format, FusionResult
+    from napari_gmff.stored_images import Format, StoredImages
 
 
 def write_ome_zarr(path: str, layers: Sequence[LayerTuple]) -> list[str]:
@@ -66,7 +66,7 @@ def save_layers(
 
 
 def save_pictures(stem: str, layers: Sequence[LayerTuple], format: PreviewFormat) -> list[str]:
-    """Write pictures of the fusion that layers belong to; see `FusionResult.save_previews`.
+    """Write pictures of the fusion that layers belong to; see `StoredImages.save_previews`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def save_pictures(stem: str, layers: Sequence[LayerTuple], format: PreviewFormat
 
 
 @contextmanager
-def result_of(owner: ResultSet | SavedSet) -> Iterator[FusionResult]:
+def result_of(owner: ResultSet | SavedSet) -> Iterator[StoredImages]:
     """Yield the complete result behind layers; a copy made for this is deleted afterwards."""
     if isinstance(owner, ResultSet):
         yield owner.result

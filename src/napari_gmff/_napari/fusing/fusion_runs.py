@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Layer
 
-    from napari_gmff._napari.fusing.worker import MakeSteps
+    from napari_gmff._napari.common.generator_run import MakeSteps
     from napari_gmff._napari.layers.stack_views import StackView
     from napari_gmff.params import FuseParams
     from napari_gmff.reading.stack import FocusStack

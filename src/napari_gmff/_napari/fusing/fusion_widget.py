@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_gmff._napari.common.field_editors import ChoiceEditor, SliceRangeEditor
+from napari_gmff._napari.common.parameter_form import ParameterForm
 from napari_gmff._napari.common.real_viewer import real_viewer
 from napari_gmff._napari.common.settings import plugin_settings
 from napari_gmff._napari.common.words import with_mnemonic
@@ -16,16 +17,15 @@ from napari_gmff._napari.fusing.device_line import DeviceLine
 from napari_gmff._napari.fusing.engine_editor import EngineEditor
 from napari_gmff._napari.fusing.estimates import Estimates
 from napari_gmff._napari.fusing.fusion_runs import FusionRuns
-from napari_gmff._napari.fusing.image_boxes import time_on_screen, visible_box
-from napari_gmff._napari.fusing.parameter_form import ParameterForm
-from napari_gmff._napari.fusing.region_editor import RegionEditor
 from napari_gmff._napari.fusing.run_panel import RunPanel
 from napari_gmff._napari.fusing.run_text import RunText, RunWords
 from napari_gmff._napari.fusing.stack_picker import StackPicker
 from napari_gmff._napari.fusing.weights_editor import WeightsEditor
+from napari_gmff._napari.layers.image_boxes import time_on_screen, visible_box
+from napari_gmff._napari.layers.region_editor import RegionEditor
 from napari_gmff._napari.layers.slice_status import show_slice_in_status
 from napari_gmff.errors import GmffError, ParameterError
-from napari_gmff.params import COMBINED, PER_CHANNEL, WEIGHTLESS_ENGINES
+from napari_gmff.params import COMBINED, PER_CHANNEL, WEIGHTLESS_ENGINES, FuseParams
 from napari_gmff.plan import make_plan
 from napari_gmff.preview import preview_region
 from napari_gmff.windows import Box
@@ -33,8 +33,10 @@ from napari_gmff.windows import Box
 if TYPE_CHECKING:
     import napari.viewer
 
-    from napari_gmff.params import FuseParams
     from napari_gmff.reading.stack import FocusStack
+
+MAIN_FIELDS = ("engine", "weights", "channel", "z_range", "region", "device")
+"""Fields of the form that are always seen, in this order; all others stand under "Advanced"."""
 
 _ALL_CHANNELS = "all, weighed by their signal"
 _EACH_CHANNEL = "each by itself"
@@ -55,6 +57,8 @@ class FusionWidget(QWidget):
         letters: set[str] = set()
         self.picker = StackPicker(viewer, letters)
         self.form = ParameterForm(
+            FuseParams,
+            MAIN_FIELDS,
             {
                 "engine": EngineEditor(),
                 "weights": WeightsEditor(),
@@ -153,7 +157,7 @@ class FusionWidget(QWidget):
         self.form.changed.connect(self._on_params)
         self.estimates.known.connect(self._on_estimates)
         self.device.devices_found.connect(self._on_devices)
-        self.panel.fuse_clicked.connect(self.fuse)
+        self.panel.start_clicked.connect(self.fuse)
         self.panel.preview_clicked.connect(self.preview)
         self.panel.cancel_clicked.connect(self.runs.cancel)
         self.panel.clear_clicked.connect(self.runs.clear_preview)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Layer
 
-    from napari_gmff._napari.fusing.worker import MakeSteps, Steps
+    from napari_gmff._napari.common.generator_run import MakeSteps, Steps
     from napari_gmff._napari.layers.stack_views import StackView
     from napari_gmff.export.layout import Geometry
     from napari_gmff.live_images import LiveImages

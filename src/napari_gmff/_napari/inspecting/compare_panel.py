@@ -11,8 +11,8 @@ from napari_gmff._napari.common.field_editors import narrow
 from napari_gmff._napari.common.view_state import ViewState
 from napari_gmff._napari.common.words import Words, with_mnemonic
 from napari_gmff._napari.inspecting.side_by_side import SideBySide
-from napari_gmff._napari.inspecting.swipe import Swipe
 from napari_gmff._napari.layers.slice_navigation import can_go_to_slices, slice_in_view
+from napari_gmff._napari.layers.swipe import Swipe
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -156,7 +156,7 @@ class ComparePanel(QWidget):
             return SideBySide(self._viewer, result_set)
         if mode == ALONE:
             return _Alone(self._viewer, result_set)
-        swipe = Swipe(self._viewer, result_set, self.slider.value() / _SLIDER_STEPS, self)
+        swipe = Swipe(self._viewer, result_set, self.slider.value() / _SLIDER_STEPS, parent=self)
         swipe.moved.connect(self._on_moved)
         return swipe
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout,
 from napari_gmff._napari.common.background import Background
 from napari_gmff._napari.common.notices import show_failure
 from napari_gmff._napari.common.view_state import PLACE, below_drawings
-from napari_gmff._napari.common.words import Words, with_mnemonic
+from napari_gmff._napari.common.words import Words, share_words, with_mnemonic
 from napari_gmff._napari.layers.result_sets import aid_metadata
 from napari_gmff._napari.layers.slice_navigation import time_in_view
 
@@ -191,21 +191,6 @@ class ConfidencePanel(QWidget):
         overlay, self._layer = self.overlay, None
         if overlay is not None:
             self._viewer.layers.remove(overlay)
-
-
-def share_words(count: int, total: int) -> str:
-    """Write how much some pixels are of all, such as ``"12.5 %"``; few are counted instead.
-
-    Parameters
-    ----------
-    count, total : int
-        Numbers of pixels.
-    """
-    share = 100 * count / total
-    if count == 0 or share >= 0.1:
-        return f"{share:.3g} %"
-    pixels = "1 pixel" if count == 1 else f"{count:,} pixels"
-    return f"{pixels} (less than 0.1 %)"
 
 
 def counts_below(confidence: NDArray[np.float32]) -> NDArray[np.int64]:

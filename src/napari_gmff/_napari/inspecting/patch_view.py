@@ -9,7 +9,7 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
-from napari_gmff._napari.inspecting.pixel_picker import MARK_COLOR
+from napari_gmff._napari.common.colors import MARK_COLOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

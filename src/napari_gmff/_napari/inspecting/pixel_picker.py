@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_gmff._napari.common.colors import MARK_COLOR
 from napari_gmff._napari.common.links import Links
 from napari_gmff._napari.common.view_state import PLACE
 from napari_gmff._napari.common.viewer_parts import camera_of
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 Pixel = tuple[int, int, int]
 """Time point, row and column of a result."""
-
-MARK_COLOR = "#ff9500"
-"""Seen on black and on white, and on the colours of depth."""
 
 HOVER_MS = 40
 """Between two looks at what is under the pointer."""

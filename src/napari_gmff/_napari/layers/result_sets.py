@@ -30,8 +30,8 @@ The value is a dict: ``set`` (id of the `ResultSet`, or None), ``image`` (name o
 as ``"focus_index"``), ``channel`` (number, or None), ``provenance`` (the record of the run).
 """
 
-_ALL: weakref.WeakValueDictionary[str, ResultSet] = weakref.WeakValueDictionary()
-_OF_VIEWERS: dict[int, ResultSets] = {}
+_ALL: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_OF_VIEWERS: dict[tuple[int, str], ResultSets] = {}
 
 
 class FusionLayers:
@@ -132,7 +132,7 @@ class ResultSet(FusionLayers):
 
     def __post_init__(self) -> None:
         """Make the set findable from its layers."""
-        _ALL[self.set_id] = self
+        make_findable(self)
 
     @property
     def focus_index_layer(self) -> Image | None:
@@ -227,12 +227,22 @@ class ResultSets:
 
 def result_sets(viewer: ViewerModel) -> ResultSets:
     """Return the sets of a viewer; the same object each time."""
+    return sets_of_kind(viewer, "fused")
+
+
+def sets_of_kind(viewer: ViewerModel, kind: str) -> ResultSets:
+    """Return sets of a viewer that are kept apart from those of fusions, such as restored ones."""
     viewer = real_viewer(viewer)
-    key = id(viewer)
+    key = (id(viewer), kind)
     if key not in _OF_VIEWERS:
         _OF_VIEWERS[key] = ResultSets(viewer)
         weakref.finalize(viewer, _forget_viewer, key)
     return _OF_VIEWERS[key]
+
+
+def make_findable(owner: Any) -> None:
+    """Let `owner_with_id` find a set by its ``set_id`` as long as somebody keeps it."""
+    _ALL[owner.set_id] = owner
 
 
 def aid_metadata() -> dict[str, Any]:
@@ -251,6 +261,12 @@ def set_of(layer: Layer | None) -> ResultSet | None:
 
 def set_with_id(set_id: str | None) -> ResultSet | None:
     """Return the set of an id, None if there is none any more."""
+    owner = owner_with_id(set_id)
+    return owner if isinstance(owner, ResultSet) else None
+
+
+def owner_with_id(set_id: str | None) -> Any:
+    """Return what has the layers of an id, a set or restored images; None if it is gone."""
     return _ALL.get(set_id or "")
 
 
@@ -268,7 +284,7 @@ def time_axis(layer: Layer) -> int:
     return labels.index("t") if "t" in labels else 0
 
 
-def _forget_viewer(key: int) -> None:
+def _forget_viewer(key: tuple[int, str]) -> None:
     sets = _OF_VIEWERS.pop(key, None)
     if sets is not None:
         # Who listened may be half gone, as the viewer is.

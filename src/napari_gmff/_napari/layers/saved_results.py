@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from napari_gmff.live_images import Place
     from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.stored_images import StoredImages
 
 SAVED_KEY = "saved"
 """Key among the facts of a result layer that names the `SavedSet` it was opened from."""
@@ -93,7 +94,7 @@ class SavedSet:
         """Name of the stack that was fused."""
         return short_name(str(self.provenance["source"]["name"]))
 
-    def as_result(self) -> FusionResult:
+    def as_result(self) -> StoredImages:
         """Return it as a result that can be saved again; to be closed by the caller.
 
         Raises
@@ -119,7 +120,7 @@ class SavedSet:
             for rows, columns in _blocks(spec.shape_yx):
                 yield time, (rows, columns), computed(plane[..., rows, columns])
 
-    def _copied(self) -> FusionResult:
+    def _copied(self) -> StoredImages:
         """Return a copy in a temporary store, made block by block."""
         folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
         result = FusionResult(

@@ -1,16 +1,16 @@
-"""A line over the canvas: the fused image on its left, the slice in view on its right."""
+"""A line over the canvas: the fused image on its left, something else on its right."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_gmff._napari.common.colors import MARK_COLOR
 from napari_gmff._napari.common.view_state import PLACE, ViewState, below_drawings
 from napari_gmff._napari.common.viewer_parts import camera_of
-from napari_gmff._napari.inspecting.pixel_picker import MARK_COLOR
 from napari_gmff._napari.layers.result_sets import aid_metadata, row_and_column_axes
 from napari_gmff._napari.layers.slice_navigation import time_in_view
 
@@ -29,7 +29,7 @@ _LOOK = ("contrast_limits", "gamma", "interpolation2d")
 
 
 class Swipe(QObject):
-    """Covers the slice in view with the left part of the fused image.
+    """Covers the slice in view, or other layers, with the left part of the fused image.
 
     The part is a view of the pixels in memory: moving the line copies and reads nothing, and the
     slider and the source layers work as ever.
@@ -39,7 +39,9 @@ class Swipe(QObject):
     viewer : ViewerModel
         Where the layers are.
     result_set : Fusion
-        What is compared; its fused image and its source must be there.
+        What is compared; its fused image must be there.
+    right : sequence of Layer, optional
+        What is seen on the right of the line; the source where left out, which must be there.
     fraction : float
         Where the line begins, from 0 (left) to 1.
     parent : QObject, optional
@@ -54,6 +56,8 @@ class Swipe(QObject):
         viewer: ViewerModel,
         result_set: Fusion,
         fraction: float = 0.5,
+        *,
+        right: Sequence[Layer] | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -71,7 +75,8 @@ class Swipe(QObject):
         selected = set(viewer.layers.selection)
         self._covers = [self._add_cover(layer) for layer in self._fused]
         self._line = self._add_line()
-        self._state.show_only([*result_set.source_layers, *self.layers])
+        shown = result_set.source_layers if right is None else right
+        self._state.show_only([*shown, *self.layers])
         viewer.layers.selection = selected
         viewer.mouse_drag_callbacks.append(self._on_press)
         camera_of(viewer).events.zoom.connect(self._on_zoom)

@@ -7,7 +7,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
 
 from napari_gmff._napari.common.field_editors import ChoiceEditor, SliceRangeEditor
-from napari_gmff._napari.fusing.parameter_form import MAIN_FIELDS, ParameterForm
+from napari_gmff._napari.common.parameter_form import ParameterForm
+from napari_gmff._napari.fusing.fusion_widget import MAIN_FIELDS
 from napari_gmff.errors import ParameterError
 from napari_gmff.params import CLASSICAL_ENGINE, NETWORK_ENGINE, FuseParams
 
@@ -17,7 +18,7 @@ def form(qtbot):
     engines = ChoiceEditor([(name, name) for name in (NETWORK_ENGINE, CLASSICAL_ENGINE)])
     slices = SliceRangeEditor()
     slices.set_n_slices(20)
-    form = ParameterForm({"engine": engines, "z_range": slices}, set())
+    form = ParameterForm(FuseParams, MAIN_FIELDS, {"engine": engines, "z_range": slices}, set())
     qtbot.addWidget(form)
     form.show()
     return form

@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_gmff._napari.common.viewer_parts import camera_of
-from napari_gmff._napari.inspecting.swipe import Swipe
+from napari_gmff._napari.layers.swipe import Swipe
 from tests.gui.sets import fused_set
 from tests.stacks import stack_of, textured
 
@@ -173,3 +173,12 @@ def test_a_part_that_the_user_removed_does_no_harm(viewer):
     swipe.move_to(0.1)
     camera_of(viewer).zoom = 3
     swipe.end()
+
+
+def test_other_layers_than_the_source_can_be_seen_on_the_right(viewer):
+    made = fused_set(viewer)
+    other = viewer.add_image(np.zeros((96, 128)), name="other", visible=False)
+    swipe = Swipe(viewer, made, right=[other])
+    assert set(shown_names(viewer)) == {"other", "relief fused (swipe)", "relief swipe line"}
+    swipe.end()
+    assert not other.visible

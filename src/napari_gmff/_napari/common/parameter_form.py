@@ -1,4 +1,4 @@
-"""The form for `FuseParams`, made from the model's own fields."""
+"""A form for a parameter model, made from the model's own fields."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QToolButton, QVBoxLayout, QWidge
 from napari_gmff._napari.common.field_editors import FieldEditor, editor_for
 from napari_gmff._napari.common.words import Words, with_mnemonic
 from napari_gmff.errors import ParameterError
-from napari_gmff.params import FuseParams, validated
+from napari_gmff.params import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-MAIN_FIELDS = ("engine", "weights", "channel", "z_range", "region", "device")
-"""Fields that are always seen, in this order; all others stand under "Advanced"."""
+    from pydantic import BaseModel
 
 
 class ParameterForm(QWidget):
-    """One row for each field of `FuseParams`: its title, its tooltip, its limits.
+    """One row for each field of a parameter model: its title, its tooltip, its limits.
 
     Parameters
     ----------
+    model : type of BaseModel
+        The parameter model, such as `FuseParams`.
+    main_fields : sequence of str
+        Fields that are always seen, in this order; all others stand under "Advanced".
     editors : mapping of str to FieldEditor
         Editors for fields that need more than their type says; the other fields get one of
         `editor_for`.
@@ -35,12 +38,21 @@ class ParameterForm(QWidget):
     changed = Signal()
     """Emitted after any field changed, valid or not."""
 
-    def __init__(self, editors: Mapping[str, FieldEditor], used_letters: set[str]) -> None:
+    def __init__(
+        self,
+        model: type[BaseModel],
+        main_fields: Sequence[str],
+        editors: Mapping[str, FieldEditor],
+        used_letters: set[str],
+    ) -> None:
         super().__init__()
-        schemas = FuseParams.model_json_schema()["properties"]
+        self._model = model
+        self._main_fields = frozenset(main_fields)
+        self._fields = model.model_fields
+        schemas = model.model_json_schema()["properties"]
         self._editors = {
-            name: editors.get(name) or editor_for(name, schemas[name])
-            for name in dict.fromkeys((*MAIN_FIELDS, *FuseParams.model_fields))
+            name: editors.get(name) or editor_for(self._fields[name].default, schemas[name])
+            for name in dict.fromkeys((*main_fields, *self._fields))
         }
         self._errors = {name: Words("problem") for name in self._editors}
         self._mnemonics = used_letters
@@ -60,15 +72,15 @@ class ParameterForm(QWidget):
         """Return what is shown as wrong with a field, ``""`` if nothing is."""
         return self._errors[name].words
 
-    def values(self) -> FuseParams:
-        """Return the parameters.
+    def values(self) -> Any:
+        """Return the parameters, as an instance of the model.
 
         Raises
         ------
         ParameterError
             Naming each wrong field; they are marked in the form too.
         """
-        return validated(FuseParams, self._changed_values())
+        return validated(self._model, self._changed_values())
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Show values by field name; defaults for those that are left out.
@@ -79,7 +91,7 @@ class ParameterForm(QWidget):
             If a value breaks a rule; the form stays as it was.
         """
         known = {name: value for name, value in values.items() if name in self._editors}
-        params = validated(FuseParams, known)
+        params = validated(self._model, known)
         for name, editor in self._editors.items():
             editor.set_value(getattr(params, name))
 
@@ -101,7 +113,7 @@ class ParameterForm(QWidget):
             layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
             layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for name in self._editors:
-            self._add_row((main if name in MAIN_FIELDS else self._advanced).layout(), name)
+            self._add_row((main if name in self._main_fields else self._advanced).layout(), name)
         self._toggle.setText(with_mnemonic("Advanced", self._mnemonics))
         self._toggle.setToolTip("Show the parameters that seldom need a change")
         self._toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -120,7 +132,7 @@ class ParameterForm(QWidget):
         self._toggle.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
 
     def _add_row(self, layout: QFormLayout, name: str) -> None:
-        field = FuseParams.model_fields[name]
+        field = self._fields[name]
         editor, title = self._editors[name], str(field.title)
         label = QLabel(with_mnemonic(title, self._mnemonics))
         label.setBuddy(editor)
@@ -136,21 +148,17 @@ class ParameterForm(QWidget):
 
     def _changed_values(self) -> dict[str, Any]:
         """Return the values that differ from their defaults, without fields that do not apply."""
-        editors = {name: self._editors[name] for name in FuseParams.model_fields}
+        editors = {name: self._editors[name] for name in self._fields}
         found = {
             name: editor.value() for name, editor in editors.items() if editor.isEnabledTo(self)
         }
-        return {
-            name: value
-            for name, value in found.items()
-            if value != FuseParams.model_fields[name].default
-        }
+        return {name: value for name, value in found.items() if value != self._fields[name].default}
 
     def _on_changed(self) -> None:
         for name in self._errors:
             self._mark(name, "")
         try:
-            FuseParams.model_validate(self._changed_values())
+            self._model.model_validate(self._changed_values())
         except ParameterError as error:
             self.show_error(str(error))
         except ValidationError as error:
@@ -162,5 +170,5 @@ class ParameterForm(QWidget):
 
     def _mark(self, name: str, message: str) -> None:
         self._errors[name].say(message)
-        if message and name not in MAIN_FIELDS:
+        if message and name not in self._main_fields:
             self._toggle.setChecked(True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_gmff._napari.fusing.image_boxes import box_of_rectangle, time_on_screen, visible_box
+from napari_gmff._napari.layers.image_boxes import box_of_rectangle, time_on_screen, visible_box
 from napari_gmff._napari.layers.layer_stacks import understood
 from napari_gmff.errors import ParameterError
 from napari_gmff.windows import Box

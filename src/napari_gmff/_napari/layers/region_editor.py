@@ -1,4 +1,4 @@
-"""Picks the part of the image to fuse: all of it, or a rectangle drawn on it."""
+"""Picks a part of the image: all of it, or a rectangle drawn on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Shapes
 
 from napari_gmff._napari.common.field_editors import ChoiceEditor, text_of
-from napari_gmff._napari.fusing.image_boxes import box_of_rectangle
+from napari_gmff._napari.layers.image_boxes import box_of_rectangle
 
 if TYPE_CHECKING:
     import napari

@@ -7,8 +7,8 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Shapes
 
-from napari_gmff._napari.fusing.region_editor import RegionEditor
 from napari_gmff._napari.layers.layer_stacks import understood
+from napari_gmff._napari.layers.region_editor import RegionEditor
 from napari_gmff.errors import ParameterError
 
 SQUARE = np.array([[9.5, 9.5], [9.5, 29.5], [19.5, 29.5], [19.5, 9.5]])
