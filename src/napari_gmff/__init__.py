@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari_gmff.reading.open import read_stack
     from napari_gmff.reading.positions import list_positions
     from napari_gmff.reading.stack import FocusStack
+    from napari_gmff.restoration.params import RestoreParams
+    from napari_gmff.restoration.run import iter_restore, restore
+    from napari_gmff.restoration_result import RestorationResult
     from napari_gmff.results import FusionResult, open_result
 
     __version__: str
@@ -28,15 +31,19 @@ __all__ = [
     "FuseParams",
     "FusionResult",
     "GmffError",
+    "RestorationResult",
+    "RestoreParams",
     "__version__",
     "apply_corrections",
     "fuse",
     "iter_fuse",
+    "iter_restore",
     "list_positions",
     "load_corrections",
     "methods_text",
     "open_result",
     "read_stack",
+    "restore",
 ]
 
 _HOMES = {
@@ -45,14 +52,18 @@ _HOMES = {
     "FuseParams": "params",
     "FusionResult": "results",
     "GmffError": "errors",
+    "RestorationResult": "restoration_result",
+    "RestoreParams": "restoration.params",
     "apply_corrections": "corrected_result",
     "fuse": "pipeline",
     "iter_fuse": "pipeline",
+    "iter_restore": "restoration.run",
     "list_positions": "reading.positions",
     "load_corrections": "corrections",
     "methods_text": "methods",
     "open_result": "results",
     "read_stack": "reading.open",
+    "restore": "restoration.run",
 }
 
 

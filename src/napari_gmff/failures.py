@@ -30,10 +30,17 @@ def reading(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def only_our_errors(name: str) -> Iterator[None]:
+def only_our_errors(name: str, doing: str = "fusing") -> Iterator[None]:
     """Let no `RuntimeError` out, which napari's generator workers would swallow, and no `OSError`.
 
     Sources and outputs name theirs; what remains concerns temporary files.
+
+    Parameters
+    ----------
+    name : str
+        What is worked on.
+    doing : str
+        What is done with it, for the message.
 
     Raises
     ------
@@ -47,7 +54,7 @@ def only_our_errors(name: str) -> Iterator[None]:
     except GmffError:
         raise
     except RuntimeError as error:
-        raise GmffError(f"{name}: fusing failed ({type(error).__name__}: {error})") from error
+        raise GmffError(f"{name}: {doing} failed ({type(error).__name__}: {error})") from error
     except OSError as error:
         where = error.filename or "temporary files"
         raise OutputError(f"{where}: cannot be written ({error.strerror or error})") from error

@@ -295,8 +295,15 @@ def validated(model: type[ModelT], values: dict[str, Any]) -> ModelT:
         raise ParameterError(_one_line(error)) from None
 
 
-def load_params(path: Path) -> dict[str, Any]:
+def load_params(path: Path, model: type[BaseModel] = RunParams) -> dict[str, Any]:
     """Read the values of a parameter file; fields may be missing.
+
+    Parameters
+    ----------
+    path : Path
+        JSON object.
+    model : type
+        Parameter model that its fields are of.
 
     Raises
     ------
@@ -312,7 +319,7 @@ def load_params(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: must hold a JSON object, got {type(values).__name__}")
     try:
-        validated(RunParams, values)
+        validated(model, values)
     except ParameterError as error:
         raise ParameterError(f"{path}: {error}") from None
     return values

@@ -142,7 +142,7 @@ def make_provenance(
         "warnings": warnings,
         "libraries": library_versions(),
     }
-    plain = _plain(record)
+    plain = plain_values(record)
     assert isinstance(plain, dict)
     return plain
 
@@ -223,10 +223,10 @@ def _read_json(file: Path, shown: Path) -> Any:
         raise SourceError(f"{shown}: {file.name} cannot be read ({reason})") from None
 
 
-def _plain(value: Any) -> Any:
-    """Reduce a value to what JSON can hold, without folders and NaN."""
+def plain_values(value: Any) -> Any:
+    """Reduce a value to what a record can hold: that of JSON, without folders and NaN."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, PurePath):
         return _last_part(str(value))
     if isinstance(value, str):
@@ -235,11 +235,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | None):
         return value
     if hasattr(value, "tolist"):  # NumPy arrays and scalars, without importing NumPy.
-        return _plain(value.tolist())
+        return plain_values(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Sequence | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain_values(item) for item in value]
     raise TypeError(f"a record of a run cannot hold {type(value).__name__}")
 
 
@@ -267,5 +267,9 @@ def _version_of(package: str) -> str | None:
 
 def library_versions() -> dict[str, str | None]:
     """Return the versions of the libraries that results depend on, None for those missing."""
-    names = ("numpy", "scipy", "scikit-image", "torch", "zarr", "tifffile")
-    return {name: _version_of(name) for name in names}
+    return versions_of("numpy", "scipy", "scikit-image", "torch", "zarr", "tifffile")
+
+
+def versions_of(*packages: str) -> dict[str, str | None]:
+    """Return the versions of installed packages by name, None for those missing."""
+    return {name: _version_of(name) for name in packages}

@@ -55,7 +55,7 @@ def our_card() -> ModelDescription:
         ),
         limits=("glass", "fog"),
     )
-    return described(name="mine", title="Mine", architecture="n", training=facts)
+    return described(name="mine", title="Mine", architecture="stackmff-v4", training=facts)
 
 
 def run(*words: object) -> int:
@@ -67,9 +67,19 @@ def run(*words: object) -> int:
 
 def test_empty_store_lists_what_can_be_downloaded(capsys):
     assert run("list") == 0
-    header, row = capsys.readouterr().out.splitlines()
+    header, row, *restoring = capsys.readouterr().out.splitlines()
     assert header.split() == ["NAME", "ARCHITECTURE", "LICENSE", "SIZE", "STATE"]
     assert row.split() == ["authors-v4", "stackmff-v4", "MIT", "4.0", "MB", "to", "download"]
+    assert [line.split()[0] for line in restoring] == ["sd21-base", "ifcontrolnet", "diffbir-v2"]
+    assert restoring[0].split()[-5:] == ["5.2", "GB", "to", "download,", "restores"]
+    assert restoring[2].split()[1:] == [
+        "diffbir-v2",
+        "Apache-2.0",
+        "?",
+        "to",
+        "import,",
+        "restores",
+    ]
 
 
 def test_import_list_info_verify_remove_in_turn(capsys, store, checkpoint):

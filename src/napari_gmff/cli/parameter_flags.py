@@ -1,4 +1,4 @@
-"""Command-line flags made from the parameter model, so that nothing is listed twice."""
+"""Command-line flags made from a parameter model, so that nothing is listed twice."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from napari_gmff.errors import ParameterError
-from napari_gmff.params import RunParams, load_params, validated
+from napari_gmff.params import ModelT, RunParams, load_params, validated
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _METAVARS = {
     "axes": "AXES",
+    "base": "NAME",
     "block_px": "PX",
     "channel": "CHANNEL",
     "device": "DEVICE",
@@ -20,8 +23,14 @@ _METAVARS = {
     "halo_px": "PX",
     "input_range": "auto|dtype|LO:HI",
     "input_sigma_px": "auto|PX",
+    "model": "NAME",
+    "precision": "auto|float32|bfloat16",
     "shard_px": "auto|PX",
     "region": "Y0:Y1,X0:X1",
+    "feather_px": "PX",
+    "mask_below": "0...1",
+    "start": "noise|condition",
+    "tile_px": "PX",
     "slice_order": "auto|ordered|unordered",
     "time": "T|A:B",
     "voxel_size_um": "Z,Y,X",
@@ -30,8 +39,10 @@ _METAVARS = {
 }
 
 
-def add_parameter_flags(parser: argparse.ArgumentParser) -> None:
-    """Add one flag for each field of `RunParams`, and --params for a file of them."""
+def add_parameter_flags(
+    parser: argparse.ArgumentParser, model: type[BaseModel] = RunParams
+) -> None:
+    """Add one flag for each field of a parameter model, and --params for a file of them."""
     group = parser.add_argument_group("parameters")
     group.add_argument(
         "--params",
@@ -39,7 +50,7 @@ def add_parameter_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.json",
         help="read parameters from a JSON file; flags override it",
     )
-    for name, field in RunParams.model_fields.items():
+    for name, field in model.model_fields.items():
         flag = f"--{name.replace('_', '-')}"
         default = "" if field.default in (None, False) else f" [{field.default}]"
         text = f"{field.description}{default}".replace("%", "%%")
@@ -51,6 +62,11 @@ def add_parameter_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run_params(args: argparse.Namespace) -> RunParams:
+    """Combine parameter file and flags of a run; see `params_of`."""
+    return params_of(args, RunParams)
+
+
+def params_of(args: argparse.Namespace, model: type[ModelT]) -> ModelT:
     """Combine parameter file and flags.
 
     Raises
@@ -58,10 +74,10 @@ def run_params(args: argparse.Namespace) -> RunParams:
     ParameterError
         If the file or a flag is wrong.
     """
-    values = _values_of_file(args.params) if args.params else {}
-    flags = {name: getattr(args, name) for name in RunParams.model_fields}
+    values = load_params(args.params, model) if args.params else {}
+    flags = {name: getattr(args, name) for name in model.model_fields}
     values.update({name: value for name, value in flags.items() if value is not None})
-    return validated(RunParams, values)
+    return validated(model, values)
 
 
 def with_negative_values(argv: Sequence[str]) -> list[str]:
@@ -73,13 +89,3 @@ def with_negative_values(argv: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
-
-
-def _values_of_file(path: Path) -> dict[str, Any]:
-    try:
-        return load_params(path)
-    except ParameterError as error:
-        message = str(error)
-        if message.startswith(str(path)):
-            raise
-        raise ParameterError(f"{path}: {message}") from None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_gmff.weights.card import ModelCard
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -25,3 +28,8 @@ def bytes_in_words(n_bytes: float) -> str:
     while n_bytes >= 999.5 and power < len(_UNITS) - 1:
         n_bytes, power = n_bytes / 1000, power + 1
     return f"{n_bytes:.3g} {_UNITS[power]}"
+
+
+def card_in_short(card: ModelCard) -> str:
+    """Say of a model what tells it from others."""
+    return f"{card.architecture}, licence {card.license}, sha256 {card.sha256}"

@@ -21,6 +21,10 @@ from napari_gmff.weights.training_facts import TrainingFacts  # noqa: TC001 (pyd
 
 CARD_FILE = "card.json"
 TENSOR_FILE = "model.safetensors"
+CHECKPOINT_FILE = "model.pt"
+"""In place of `TENSOR_FILE`: a torch checkpoint that is kept as it came, for it is too large to
+be written a second time."""
+
 LICENSE_UNKNOWN = "NOASSERTION"
 """SPDX's own word for a licence that nobody stated."""
 

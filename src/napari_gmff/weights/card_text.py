@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from napari_gmff.weights.architectures import ARCHITECTURES
+
 if TYPE_CHECKING:
     from napari_gmff.weights.card import ModelCard
     from napari_gmff.weights.training_facts import DataSource, EvaluationRow, TrainingFacts
@@ -53,7 +55,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         if rule.eight_bit == rule.other
         else f"{_RANGE[rule.eight_bit]} (8 bit), {_RANGE[rule.other]} (other pixel types)"
     )
-    return [
+    facts = [
         ("name", f"`{card.name}`"),
         ("version", card.version),
         ("network", f"`{card.architecture}`"),
@@ -61,6 +63,11 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ("from", card.source),
         ("made", card.created.date().isoformat()),
         ("sha256", f"`{card.sha256}`"),
+    ]
+    if card.architecture not in ARCHITECTURES:  # not for fusing, so what follows means nothing
+        return facts
+    return [
+        *facts,
         ("intensities seen as 0 and 1", seen),
         ("what the network sees is", _SMOOTHING[card.input_smoothing]),
         ("logits are divided by", f"{card.temperature:g}"),

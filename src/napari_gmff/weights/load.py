@@ -20,7 +20,7 @@ _MAX_HEADER_BYTES = 100_000_000
 """Longest header that safetensors itself accepts."""
 
 
-def load_state_dict(path: Path) -> dict[str, Tensor]:
+def load_state_dict(path: Path, *, maps_file: bool = False) -> dict[str, Tensor]:
     """Load the tensors of a ``.safetensors`` or ``.pth``/``.pt`` file onto the CPU.
 
     The kind is told by the content, not by the ending. A ``.pth`` is read with torch's
@@ -29,7 +29,10 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
     Parameters
     ----------
     path : Path
-        File with one mapping of names to tensors.
+        File with one mapping of names to tensors, or with one under ``"state_dict"``.
+    maps_file : bool
+        Read values only where they are used. The tensors are then the file's bytes: it must stay
+        as it is while they live.
 
     Returns
     -------
@@ -43,8 +46,20 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
         would have to run code to be loaded.
     """
     kind = _kind_of(path)
-    loaded = _load_safetensors(path) if kind == "safetensors" else _load_torch(path)
+    # safetensors maps every file.
+    loaded = _load_safetensors(path) if kind == "safetensors" else _load_torch(path, maps_file)
     return _checked(loaded, path)
+
+
+def is_safetensors(path: Path) -> bool:
+    """Tell safetensors from a torch checkpoint by the content.
+
+    Raises
+    ------
+    WeightsError
+        If it is neither, or cannot be read.
+    """
+    return _kind_of(path) == "safetensors"
 
 
 def _kind_of(path: Path) -> str:
@@ -84,11 +99,13 @@ def _load_safetensors(path: Path) -> object:
         ) from None
 
 
-def _load_torch(path: Path) -> object:
+def _load_torch(path: Path, maps_file: bool) -> object:
     import torch
 
     _screen_archive(path)
     try:
+        if maps_file:  # which torch does by path only
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         with path.open("rb") as file:  # given a path, torch would believe the ending
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -128,6 +145,8 @@ def _checked(loaded: object, path: Path) -> dict[str, Tensor]:
     import torch
 
     rule = "a state dict maps names to dense tensors"
+    if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
+        loaded = loaded["state_dict"]  # as training programs save it, beside their own state
     if not isinstance(loaded, Mapping) or not loaded:
         what = "an empty mapping" if isinstance(loaded, Mapping) else type(loaded).__name__
         raise WeightsError(f"{path}: not a state dict ({rule}), found {what}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_gmff.errors import OutputError, WeightsError
 from napari_gmff.weights.card import (
     CARD_FILE,
+    CHECKPOINT_FILE,
     TENSOR_FILE,
     ModelCard,
     ModelDescription,
@@ -46,6 +47,12 @@ def card_of_folder(folder: Path, name: str | None = None) -> ModelCard:
     return card
 
 
+def tensor_file(folder: Path) -> Path:
+    """Return where the tensors of a model folder are, or would be."""
+    kept = folder / CHECKPOINT_FILE
+    return kept if kept.is_file() and not (folder / TENSOR_FILE).exists() else folder / TENSOR_FILE
+
+
 def check_tensors(
     folder: Path, card: ModelCard, *, remedy: str = "remove the model and get it again"
 ) -> None:
@@ -56,7 +63,7 @@ def check_tensors(
     WeightsError
         If the file is missing or its SHA-256 is not the card's; says what to do about it.
     """
-    path = folder / TENSOR_FILE
+    path = tensor_file(folder)
     found = sha256_of(path)
     if found != card.sha256:
         raise WeightsError(

@@ -13,7 +13,7 @@ from napari_gmff.weights.card import CARD_FILE, TENSOR_FILE, ModelCard, ModelDes
 from napari_gmff.weights.catalog import canonical_name, entry_with_sha256
 from napari_gmff.weights.hashing import sha256_of
 from napari_gmff.weights.load import load_state_dict
-from napari_gmff.weights.model_folder import card_of_folder, check_tensors
+from napari_gmff.weights.model_folder import card_of_folder, check_tensors, tensor_file
 from napari_gmff.weights.shipped_models import is_shipped, shipped_folder, verify_shipped
 from napari_gmff.weights.store import ModelStore
 
@@ -60,7 +60,8 @@ def resolve_weights(
     if isinstance(name_or_file, str):
         name_or_file = canonical_name(name_or_file)
         if is_shipped(name_or_file):
-            return _checked(shipped_folder(), verify_shipped(), architecture)
+            _check_architecture(shipped_folder(), card := verify_shipped(), architecture)
+            return _loaded(shipped_folder(), card), card
         if store.has(name_or_file):
             return _from_folder(store.folder(name_or_file), architecture, name_or_file)
     path = Path(name_or_file).expanduser()
@@ -90,19 +91,22 @@ def _from_folder(
     folder: Path, architecture: str, name: str | None = None
 ) -> tuple[dict[str, Tensor], ModelCard]:
     card = card_of_folder(folder, name)
+    # Before gigabytes of a model for something else are hashed.
+    _check_architecture(folder, card, architecture)
     check_tensors(folder, card)
-    return _checked(folder, card, architecture)
+    return _loaded(folder, card), card
 
 
-def _checked(
-    folder: Path, card: ModelCard, architecture: str
-) -> tuple[dict[str, Tensor], ModelCard]:
+def _check_architecture(folder: Path, card: ModelCard, architecture: str) -> None:
     if card.architecture != architecture:
         raise WeightsError(
             f"{folder}: weights must be of {architecture}, found those of {card.architecture}"
         )
-    path = folder / TENSOR_FILE
-    return in_our_layout(load_state_dict(path), architecture, path), card
+
+
+def _loaded(folder: Path, card: ModelCard) -> dict[str, Tensor]:
+    path = tensor_file(folder)
+    return in_our_layout(load_state_dict(path), card.architecture, path)
 
 
 def _from_file(path: Path, architecture: str) -> tuple[dict[str, Tensor], ModelCard]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,13 @@ from napari_gmff.weights.card import (
     write_card,
 )
 from napari_gmff.weights.hashing import sha256_of
-from napari_gmff.weights.model_folder import card_of_folder, check_tensors, save_tensors
+from napari_gmff.weights.kept_file import keep_file
+from napari_gmff.weights.model_folder import (
+    card_of_folder,
+    check_tensors,
+    save_tensors,
+    tensor_file,
+)
 from napari_gmff.weights.shipped_models import (
     SHIPPED_NAME,
     check_not_reserved,
@@ -29,6 +36,8 @@ from napari_gmff.weights.staged_folder import hidden_sibling, publish, staged_fo
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from napari_gmff.weights.download import ProgressCallback
 
 STORE_VARIABLE = "NAPARI_GMFF_MODELS"
 """Environment variable that names another folder for the store."""
@@ -181,23 +190,76 @@ class ModelStore:
         OutputError
             If the name is taken and `overwrite` is false, or the store cannot be written.
         """
-        check_not_reserved(description.name)
-        target = self.folder(description.name)
-        if not overwrite and os.path.lexists(target):
-            raise OutputError(
-                f"{description.name}: a model of this name is already stored; pass --overwrite to "
-                "replace it"
-            )
+        self.check_free(description.name, overwrite=overwrite)
         with staged_folder(self.root) as staged:
             save_tensors(state, staged / TENSOR_FILE)
-            card = ModelCard(
-                **dict(description),
-                sha256=sha256_of(staged / TENSOR_FILE),
-                source_sha256=source_sha256,
-                created=datetime.now(UTC).replace(microsecond=0),
+            sha256 = sha256_of(staged / TENSOR_FILE)
+            return self._publish(staged, description, sha256, source_sha256)
+
+    def add_file(
+        self,
+        path: Path,
+        file_name: str,
+        describe: Callable[[str], ModelDescription],
+        *,
+        overwrite: bool = False,
+        moves: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> ModelCard:
+        """Store a model as the very file it came in, which is never held in memory.
+
+        Parameters
+        ----------
+        path : Path
+            File of tensors; it stays where it is, and shares its bytes on disk where it can.
+        file_name : str
+            Name in the model's folder: `TENSOR_FILE`, or `CHECKPOINT_FILE` for a torch checkpoint.
+        describe : callable
+            ``describe(sha256)`` gives what the card states; what it raises leaves nothing behind.
+        overwrite : bool
+            Replace a model of the same name.
+        moves : bool
+            Take the file away from where it is.
+        progress : callable, optional
+            ``progress(done_bytes, total_bytes)``; what it raises leaves nothing behind.
+
+        Returns
+        -------
+        ModelCard
+            As written.
+
+        Raises
+        ------
+        WeightsError
+            If the file cannot be read.
+        OutputError, ParameterError
+            As `add`.
+        """
+        with staged_folder(self.root) as staged:
+            sha256 = keep_file(path, staged / file_name, moves=moves, progress=progress)
+            description = describe(sha256)
+            self.check_free(description.name, overwrite=overwrite)
+            return self._publish(staged, description, sha256, sha256)
+
+    def check_free(self, name: str, *, overwrite: bool = False) -> None:
+        """Check that a model may be stored under a name; see `add` for the errors."""
+        check_not_reserved(name)
+        if not overwrite and os.path.lexists(self.folder(name)):
+            raise OutputError(
+                f"{name}: a model of this name is already stored; pass --overwrite to replace it"
             )
-            write_card(card, staged)
-            publish(staged, target)
+
+    def _publish(
+        self, staged: Path, description: ModelDescription, sha256: str, source_sha256: str
+    ) -> ModelCard:
+        card = ModelCard(
+            **dict(description),
+            sha256=sha256,
+            source_sha256=source_sha256,
+            created=datetime.now(UTC).replace(microsecond=0),
+        )
+        write_card(card, staged)
+        publish(staged, self.folder(description.name))
         return card
 
     def remove(self, name: str) -> None:
@@ -241,7 +303,7 @@ def described_folder(folder: Path, name: str) -> StoredModel:
         card = card_of_folder(folder, name)
     except WeightsError as error:
         problem = str(error)
-    tensors = folder / TENSOR_FILE
+    tensors = tensor_file(folder)
     size = tensors.stat().st_size if tensors.is_file() else 0
     return StoredModel(name, folder, size, card, problem)
 

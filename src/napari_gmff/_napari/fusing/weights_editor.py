@@ -115,11 +115,16 @@ class WeightsEditor(ChoiceEditor):
 
 def known_weights() -> WeightsList:
     """List the models; reads the store, so it is for a thread."""
+    from napari_gmff.weights.architectures import ARCHITECTURES
     from napari_gmff.weights.catalog import CATALOG
     from napari_gmff.weights.shipped_models import SHIPPED_NAME, has_shipped
     from napari_gmff.weights.store import ModelStore
 
-    stored = [model for model in ModelStore().models() if model.card is not None]
+    stored = [
+        model
+        for model in ModelStore().models()
+        if model.card is not None and model.card.architecture in ARCHITECTURES
+    ]
     names = {model.name for model in stored}
     return WeightsList(
         here=[(model.name, model.name) for model in stored],

@@ -1,0 +1,1 @@
+"""The models that restoration needs: which there are, consent to their licences, their files."""
