@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_gmff.export.layout import GENERATED
 from napari_gmff.marks import RESTORATION_KEY, is_restored
@@ -82,6 +83,49 @@ class RestorationResult(StoredImages):
     def pixels_copied(self) -> bool:
         """Whether every pixel is a measured one: never, of a restoration."""
         return False
+
+    def save_previews(
+        self,
+        path: str | Path,
+        *,
+        format: Literal["png", "jpeg"] = "png",
+        longest_px: int = 2048,
+        overwrite: bool = False,
+        corner_mark: bool = True,
+    ) -> list[Path]:
+        """Write pictures of restored and fused image, difference, spread and contradiction.
+
+        Parameters
+        ----------
+        path, format, longest_px, overwrite
+            As for `StoredImages.save_previews`. What a model made is called
+            ``moth.ai-restored.png``, and says so in its caption, its texts and its digital source
+            type of IPTC.
+        corner_mark : bool
+            Also burn the mark into a corner of these pictures, where it stays when the caption is
+            cut off.
+
+        Returns
+        -------
+        list of Path
+            The files written.
+
+        Raises
+        ------
+        OutputError, ParameterError
+            As for `StoredImages.save_previews`.
+        """
+        from napari_gmff.export.previews import PREVIEWED_RESTORED, write_previews
+
+        return write_previews(
+            self,
+            path,
+            format=format,
+            longest_px=longest_px,
+            overwrite=overwrite,
+            names=PREVIEWED_RESTORED,
+            corner_mark=corner_mark,
+        )
 
     def _image_or_none(self, name: str) -> da.Array | None:
         return self.image(name) if name in self.images else None

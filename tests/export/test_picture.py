@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from napari_gmff.export.layout import ImageSpec
-from napari_gmff.export.picture import Legend, colored, framed, in_words, legend_bar, nice_length
+from napari_gmff.export.picture import (
+    Legend,
+    colored,
+    corner_marked,
+    framed,
+    in_words,
+    legend_bar,
+    nice_length,
+)
 from napari_gmff.export.slice_colors import slice_colors
 from napari_gmff.reading.stack import Channel
 from tests.export.conftest import record
@@ -20,7 +28,7 @@ def test_each_slice_has_its_own_flat_colour_and_the_legend_the_same() -> None:
     picture = colored(index, pixels, record(), is_rgb=False)
     expected = np.rint(255 * slice_colors(4)[:, :3]).astype(np.uint8)
     np.testing.assert_array_equal(picture[0], expected)
-    bar, ends = legend_bar(index, record())
+    bar, ends = legend_bar(index, record(), pixels)
     assert ends == ("slice 0", "slice 3")
     np.testing.assert_array_equal(bar[32::64], expected)
 
@@ -35,11 +43,12 @@ def test_of_a_map_for_each_channel_the_first_is_shown() -> None:
 
 def test_depth_goes_over_the_whole_range_of_the_slices_and_no_data_is_grey() -> None:
     depth = spec("yx", (1, 3), "float32", "depth", unit="µm")
-    picture = colored(depth, np.array([[0, 7.5, np.nan]], np.float32), record(), is_rgb=False)
+    pixels = np.array([[0, 7.5, np.nan]], np.float32)
+    picture = colored(depth, pixels, record(), is_rgb=False)
     assert picture[0, 0, 2] > picture[0, 0, 1], "violet"
     assert picture[0, 1, 0] > 200 and picture[0, 1, 1] > 200, "yellow"
     assert len(set(picture[0, 2].tolist())) == 1
-    assert legend_bar(depth, record())[1] == ("0 µm", "7.5 µm")
+    assert legend_bar(depth, record(), pixels)[1] == ("0 µm", "7.5 µm")
 
 
 def test_channels_are_added_in_their_colours_each_stretched_alone() -> None:
@@ -113,3 +122,45 @@ def test_a_caption_that_is_too_long_goes_on_in_another_line() -> None:
     alone = np.asarray(framed(picture, Legend(parts[-1], pixel_um=None)))
     both = np.asarray(framed(picture, Legend(" · ".join(parts), pixel_um=None)))
     np.testing.assert_array_equal(both[-26:], alone[-26:])
+
+
+def test_a_difference_is_white_at_zero_red_above_and_blue_below() -> None:
+    change = spec("yx", (1, 5), "float32", "difference")
+    pixels = np.array([[-40, 0, 0, 0, 20]], np.float32)
+    picture = colored(change, pixels, record(), is_rgb=False).astype(int)
+    assert picture[0, 1].min() > 240
+    assert picture[0, 4, 0] > picture[0, 4, 2] + 50, "red"
+    assert picture[0, 0, 2] > picture[0, 0, 0] + 50, "blue"
+    low, high = legend_bar(change, record(), pixels)[1]
+    assert (low[0], low[1:], high.endswith("grey levels")) == ("-", high, True)
+
+
+def test_an_amount_begins_at_zero_in_black_however_large_the_least_is() -> None:
+    amount = spec("yx", (1, 3), "float32", "amount", unit="σ")
+    pixels = np.array([[0, 8, 10]], np.float32)
+    picture = colored(amount, pixels, record(), is_rgb=False).astype(int)
+    assert picture[0, 0].sum() < 10
+    assert picture[0, 2].sum() > picture[0, 1].sum() > 200
+    assert legend_bar(amount, record(), pixels)[1] == ("0 σ", "9.998 σ")
+
+
+def test_a_map_of_nothing_has_limits_all_the_same() -> None:
+    for kind in ("difference", "amount"):
+        image = spec("yx", (2, 2), "float32", kind)
+        pixels = np.zeros((2, 2), np.float32)
+        assert colored(image, pixels, record(), is_rgb=False).shape == (2, 2, 3)
+        assert legend_bar(image, record(), pixels)[1][1] == "1 grey levels"
+
+
+@pytest.mark.parametrize("shape", [(60, 400), (400, 60), (2000, 3000)])
+def test_a_corner_mark_covers_a_corner_and_nothing_else(shape: tuple[int, int]) -> None:
+    picture = np.full((*shape, 3), 100, np.uint8)
+    marked = corner_marked(picture)
+    assert marked.shape == picture.shape and marked.dtype == np.uint8
+    assert (picture == 100).all(), "the picture itself stays as it is"
+    rows, columns = np.nonzero((marked != 100).any(axis=-1))
+    assert (rows.min(), columns.min()) == (0, 0)
+    assert rows.max() < shape[0] / 2
+    amber = (marked == (255, 176, 0)).all(axis=-1)
+    assert amber.sum() > 50 and amber[0, 0]
+    assert len(np.unique(marked.reshape(-1, 3), axis=0)) > 3, "letters, not only a box"

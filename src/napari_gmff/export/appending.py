@@ -20,6 +20,7 @@ from napari_gmff.errors import OutputError, ParameterError, SourceError
 from napari_gmff.export.atomic import check_output, staging, translate_os_errors
 from napari_gmff.export.label_image import LabelPlace, list_label, write_label
 from napari_gmff.export.saving import layout_of, write_zarr
+from napari_gmff.marks import NOT_MEASURED, is_restored
 from napari_gmff.params import DEFAULT_NAME
 from napari_gmff.reading.addresses import is_remote
 from napari_gmff.reading.ome_zarr import image_names, is_zarr
@@ -98,7 +99,18 @@ class AppendPlace:
             )
 
     def append(self, result: FusionResult) -> Path:
-        """Write a result; see `FusionResult.append_to`."""
+        """Write a result; see `FusionResult.append_to`.
+
+        Raises
+        ------
+        OutputError
+            Also for a restoration: what a model invented is kept apart from what was measured.
+        """
+        if is_restored(result.provenance):
+            raise OutputError(
+                f"{self.folder}: {NOT_MEASURED}; a restoration is saved as a result of its own, "
+                "apart from the stack"
+            )
         source = result.provenance["source"]
         self.check_stack(source["axes"], source["shape"])
         has_label = "focus_index" in result.images

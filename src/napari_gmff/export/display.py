@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gmff.export.slice_colors import slice_colors
+from napari_gmff.marks import marked, unmarked
 
 if TYPE_CHECKING:
     import zarr
@@ -25,9 +26,13 @@ COLORMAPS: dict[Kind, str] = {"depth": "viridis", "difference": "RdBu_r", "amoun
 
 
 def channel_label(spec: ImageSpec, number: int) -> str:
-    """Return the name of a channel, with the unit of its values where they have one."""
-    name = spec.channels[number].name
-    return f"{name} ({spec.unit})" if spec.unit else name
+    """Return the name of a channel, with the unit of its values where they have one.
+
+    That of a generated image is marked: some programs show the channels' names and no other.
+    """
+    name = unmarked(spec.channels[number].name)
+    named = f"{name} ({spec.unit})" if spec.unit else name
+    return marked(named) if spec.is_generated else named
 
 
 def channel_color(spec: ImageSpec, number: int) -> str:

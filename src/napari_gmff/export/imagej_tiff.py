@@ -14,9 +14,11 @@ import numpy as np
 
 from napari_gmff.errors import OutputError, SourceError
 from napari_gmff.export.atomic import translate_os_errors
+from napari_gmff.export.descriptions import description_of
 from napari_gmff.export.display import channel_label, display_limits, lookup_table, sample_of
-from napari_gmff.export.ome_tiff import description_of
+from napari_gmff.export.layout import file_stem
 from napari_gmff.export.pyramid import level_shapes
+from napari_gmff.export.source_type import xmp_tags
 from napari_gmff.export.working import CHUNK_PX, level_array
 from napari_gmff.provenance import FILE_NAME
 from napari_gmff.reading.stack import Channel, FocusStack
@@ -36,7 +38,9 @@ _OPEN_PX = 1024
 
 
 def write_imagej_tiff(result: StoredImages, folder: str | Path) -> list[Path]:
-    """Write every image of a result as ``<name>.tif``, and ``provenance.json``.
+    """Write every image of a result as ``<stem>.tif``, and ``provenance.json``.
+
+    The stem is the name, or says what a generative model made; see `file_stem`.
 
     Parameters
     ----------
@@ -63,7 +67,7 @@ def write_imagej_tiff(result: StoredImages, folder: str | Path) -> list[Path]:
     files = []
     with translate_os_errors(folder):
         for spec in result.images.values():
-            files.append(folder / f"{spec.name}.tif")
+            files.append(folder / f"{file_stem(spec.name)}.tif")
             _check_size(files[-1], spec)
             _write_image(files[-1], group, spec, result.geometry, result.provenance)
         text = json.dumps(result.provenance, indent=2, ensure_ascii=False, allow_nan=False)
@@ -158,6 +162,7 @@ def _write_image(
                 "axes": _axes(spec, as_rgb),
                 "Info": f"{description_of(spec, provenance)}\n{json.dumps(provenance)}",
             },
+            extratags=xmp_tags(spec, spec.title, description_of(spec, provenance)),
             **_resolution(geometry),
         )
 

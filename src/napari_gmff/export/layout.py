@@ -37,6 +37,15 @@ GENERATED = frozenset(
 )
 """Those that a generative model made, or that say nothing without it; their titles are marked."""
 
+_FILE_STEMS = {
+    "restored": "ai-restored",
+    "restored_mean": "ai-restored-mean",
+    "difference": "ai-restored-difference",
+    "abs_difference": "ai-restored-abs-difference",
+    "spread": "ai-restored-spread",
+    "contradiction": "ai-restored-contradiction",
+}
+
 _AXES = ("yx", "cyx", "tyx", "tcyx")
 
 
@@ -47,7 +56,8 @@ class ImageSpec:
     Attributes
     ----------
     name : str
-        One of `IMAGE_NAMES`; also the name of the Zarr group and of the TIFF file.
+        One of `IMAGE_NAMES`; also the name of the Zarr group, and of the TIFF file but for
+        `file_stem`.
     axes : str
         ``"yx"``, ``"cyx"``, ``"tyx"`` or ``"tcyx"``; axes of length 1 are left out for T and C.
     shape : tuple of int
@@ -132,6 +142,18 @@ class ImageSpec:
         channels = tuple(Channel(**channel) for channel in values["channels"])
         shape = tuple(values["shape"])
         return cls(**{**values, "channels": channels, "shape": shape})
+
+
+def file_stem(name: str) -> str:
+    """Return how the file of an image is called, without folder and ending.
+
+    Parameters
+    ----------
+    name : str
+        Of the image. What a generative model made begins with ``ai-restored``: a file may be
+        moved away from all that says so.
+    """
+    return _FILE_STEMS.get(name, name)
 
 
 @dataclass(frozen=True)

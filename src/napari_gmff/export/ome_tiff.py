@@ -11,8 +11,11 @@ import numpy as np
 
 from napari_gmff.errors import OutputError
 from napari_gmff.export.atomic import translate_os_errors
-from napari_gmff.export.ome_zarr import no_data_note
+from napari_gmff.export.descriptions import description_of, models_of, printable
+from napari_gmff.export.display import channel_label
+from napari_gmff.export.layout import file_stem
 from napari_gmff.export.pyramid import level_shapes
+from napari_gmff.export.source_type import mark_texts, xmp_tags
 from napari_gmff.export.working import level_array
 from napari_gmff.provenance import FILE_NAME
 
@@ -25,13 +28,17 @@ if TYPE_CHECKING:
 
 TILE_PX = 512
 NAMESPACE = "napari-gmff/provenance"
+MARK_NAMESPACE = "napari-gmff/ai-restored"
+"""Of the annotation that an image has which a generative model made."""
 
 # Classic TIFF ends at 4 GiB; compression may fail to shrink noise, and metadata comes on top.
 _CLASSIC_LIMIT_BYTES = 3.5 * 2**30
 
 
 def write_ome_tiff(result: StoredImages, folder: str | Path) -> list[Path]:
-    """Write every image of a result as ``<name>.ome.tif``, and ``provenance.json``.
+    """Write every image of a result as ``<stem>.ome.tif``, and ``provenance.json``.
+
+    The stem is the name, or says what a generative model made; see `file_stem`.
 
     Parameters
     ----------
@@ -59,7 +66,7 @@ def write_ome_tiff(result: StoredImages, folder: str | Path) -> list[Path]:
     files = []
     with translate_os_errors(folder):
         for spec in result.images.values():
-            files.append(folder / f"{spec.name}.ome.tif")
+            files.append(folder / f"{file_stem(spec.name)}.ome.tif")
             _write_image(files[-1], group, spec, result.geometry, result.provenance)
         text = json.dumps(result.provenance, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
@@ -92,7 +99,12 @@ def _write_image(
             array = level_array(group, spec.name, level)
             if level == 0:
                 metadata = _metadata(spec, geometry, provenance, as_rgb)
-                place: dict[str, Any] = {"subifds": len(shapes) - 1, "metadata": metadata}
+                tags = xmp_tags(spec, spec.title, description_of(spec, provenance))
+                place: dict[str, Any] = {
+                    "subifds": len(shapes) - 1,
+                    "metadata": metadata,
+                    "extratags": tags,
+                }
             else:
                 place = {"subfiletype": 1, "metadata": None}
             writer.write(
@@ -151,15 +163,11 @@ def _metadata(
     axes = spec.axes.replace("c", "").upper() + "S" if as_rgb else spec.axes.upper()
     metadata: dict[str, Any] = {
         "axes": axes,
-        "Name": _printable(spec.title),
-        "Description": _printable(description_of(spec, provenance)),
+        "Name": printable(spec.title),
+        "Description": printable(description_of(spec, provenance)),
         "Creator": f"{provenance.get('program', '')} {provenance.get('version', '')}".strip(),
         "Channel": _channels(spec, as_rgb),
-        "MapAnnotation": {
-            "Namespace": NAMESPACE,
-            "Description": "How this image was made, in short",
-            "Value": _summary(provenance),
-        },
+        "MapAnnotation": _map_annotations(spec, provenance),
         "CommentAnnotation": {
             "Namespace": NAMESPACE,
             "Description": "How this image was made, as JSON",
@@ -178,6 +186,20 @@ def _metadata(
     return metadata
 
 
+def _map_annotations(spec: ImageSpec, provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    summary = {
+        "Namespace": NAMESPACE,
+        "Description": "How this image was made, in short",
+        "Value": _summary(provenance),
+    }
+    mark = {
+        "Namespace": MARK_NAMESPACE,
+        "Description": "A generative model made pixels of this image",
+        "Value": mark_texts(spec),
+    }
+    return [mark, summary] if spec.is_generated else [summary]
+
+
 def _plane_positions(geometry: Geometry, planes: int) -> dict[str, list[Any]]:
     position: dict[str, list[Any]] = {}
     sizes = zip("YX", geometry.pixel_size_um, geometry.origin_um, strict=True)
@@ -190,11 +212,9 @@ def _plane_positions(geometry: Geometry, planes: int) -> dict[str, list[Any]]:
 
 def _channels(spec: ImageSpec, as_rgb: bool) -> dict[str, list[Any]]:
     if as_rgb:
-        return {"Name": [_printable(spec.title)]}
-    names = [
-        f"{channel.name} ({spec.unit})" if spec.unit else channel.name for channel in spec.channels
-    ]
-    channels: dict[str, list[Any]] = {"Name": [_printable(name) for name in names]}
+        return {"Name": [printable(spec.title)]}
+    names = [channel_label(spec, number) for number in range(spec.n_channels)]
+    channels: dict[str, list[Any]] = {"Name": [printable(name) for name in names]}
     colors = [channel.color for channel in spec.channels]
     if any(colors):
         channels["Color"] = [_ome_color(color or "FFFFFF") for color in colors]
@@ -205,33 +225,6 @@ def _ome_color(rrggbb: str) -> int:
     """OME writes RGBA as one signed 32-bit number."""
     rgba = int(rrggbb, 16) << 8 | 0xFF
     return rgba - 2**32 if rgba >= 2**31 else rgba
-
-
-def description_of(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
-    """Say in a sentence or two what the pixels of an image are."""
-    meanings = {
-        "intensity": "Fused intensities, each copied from the slice that focus_index names; "
-        "neighbouring pixels may come from different slices",
-        "index": "Number of the slice each pixel was taken from, from 0",
-        "depth": f"Position of best focus in {spec.unit or 'slice numbers'}",
-        "confidence": "Trust in the choice of slice, from 0 to 1",
-        "mask": "1 where the slice was chosen by hand, else 0",
-    }
-    if spec.name == "max_projection":
-        text = "Maximum over all slices, for comparison only"
-    elif spec.kind == "intensity" and not provenance.get("pixels_copied", True):
-        text = (
-            f"Blended intensities, computed from all slices by {provenance.get('engine')}; they "
-            "are not measured values"
-        )
-    else:
-        text = meanings[spec.kind]
-    corrected = provenance.get("corrections", {}).get("n_pixels")
-    if corrected and spec.kind != "confidence":
-        text += f". The slice of {corrected} pixels was chosen by hand"
-    least = provenance.get("parameters", {}).get("depth_min_confidence")
-    note = no_data_note(spec, least)
-    return f"{text}. {note}." if note else f"{text}."
 
 
 def _summary(provenance: Mapping[str, Any]) -> dict[str, str]:
@@ -249,17 +242,7 @@ def _summary(provenance: Mapping[str, Any]) -> dict[str, str]:
         "pixels copied": provenance.get("pixels_copied"),
         "pixels corrected by hand": provenance.get("corrections", {}).get("n_pixels"),
     }
-    return {key: _printable(str(value)) for key, value in values.items() if value is not None}
-
-
-def _printable(text: str) -> str:
-    """Replace what XML 1.0 cannot hold, such as control characters and lone surrogates."""
-    allowed = (
-        character if character in "\t\n" or (character >= " " and not _unfit(character)) else "?"
-        for character in text
-    )
-    return "".join(allowed)
-
-
-def _unfit(character: str) -> bool:
-    return 0xD800 <= ord(character) <= 0xDFFF or ord(character) in (0xFFFE, 0xFFFF)
+    for number, model in enumerate(models_of(provenance)):
+        values[f"restored by, {number + 1}"] = model.get("title") or model.get("name")
+        values[f"restored by, {number + 1}, sha256"] = model.get("sha256")
+    return {key: printable(str(value)) for key, value in values.items() if value is not None}

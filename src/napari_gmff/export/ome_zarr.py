@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_gmff.export.atomic import translate_os_errors
+from napari_gmff.export.descriptions import no_data_note
 from napari_gmff.export.display import channel_color, channel_label, display_limits, sample_of
 from napari_gmff.export.pyramid import build_pyramid, is_averaged
+from napari_gmff.export.source_type import mark_attributes, mark_texts
 from napari_gmff.export.working import level_array, store_root
 from napari_gmff.export.zarr_arrays import (
     OmeVersion,
@@ -21,6 +23,7 @@ from napari_gmff.export.zarr_arrays import (
     unit_regions,
     version_of,
 )
+from napari_gmff.marks import RESTORATION_KEY
 from napari_gmff.provenance import ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -89,7 +92,12 @@ def finish_ome_zarr(
             levels = build_pyramid(group, spec, layout)
             facts = image_attributes(group, spec, geometry, levels)
             note = no_data_note(spec, depth_min_confidence)
-            ours = {"kind": spec.kind, "unit": spec.unit, "no_data": note}
+            ours = {
+                "kind": spec.kind,
+                "unit": spec.unit,
+                "no_data": note,
+                **mark_attributes(spec, provenance.get(RESTORATION_KEY)),
+            }
             attributes = {**in_ome(facts, version), ATTRIBUTE: ours}
             group.require_group(spec.name).attrs.update(attributes)
         series = {"series": [spec.name for spec in specs]}
@@ -118,13 +126,6 @@ def _bring_into_layout(group: zarr.Group, spec: ImageSpec, layout: ZarrLayout) -
     fill(again, lambda region: np.asarray(array[region]))
     shutil.rmtree(folder / "0")
     (folder / _AGAIN).rename(folder / "0")
-
-
-def no_data_note(spec: ImageSpec, depth_min_confidence: float | None) -> str | None:
-    """Say what NaN means in an image; None where it has no such pixels on purpose."""
-    if spec.kind != "depth" or depth_min_confidence is None:
-        return None
-    return f"NaN marks pixels whose confidence is below {depth_min_confidence:g}"
 
 
 def _mark_no_data(group: zarr.Group, specs: list[ImageSpec], least: float) -> None:
@@ -178,6 +179,7 @@ def image_attributes(
 
 def multiscale_of(spec: ImageSpec, geometry: Geometry, levels: int) -> dict[str, Any]:
     """Return the entry of ``multiscales`` of an image; see `image_attributes`."""
+    notice = mark_texts(spec)
     return {
         "name": spec.title,
         "axes": _axes(spec, geometry),
@@ -186,6 +188,7 @@ def multiscale_of(spec: ImageSpec, geometry: Geometry, levels: int) -> dict[str,
             for level in range(levels)
         ],
         "type": "mean" if is_averaged(spec) else "nearest",
+        **({"metadata": notice} if notice else {}),
     }
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gmff.export.display import display_limits, lookup_table
+from napari_gmff.export.display import COLORMAPS, display_limits, lookup_table
+from napari_gmff.marks import AI_MARK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,8 @@ PART_SEPARATOR = " · "
 
 _INK = (235, 235, 235)
 _NO_DATA = (90, 90, 90)
+_AMBER = (255, 176, 0)
+_SMALLEST_FONT_PX = 6
 _LEAST_WIDTH_PX = 420
 """The footer needs this much; narrower images get margins."""
 
@@ -94,18 +97,59 @@ def colored(
 
 
 def legend_bar(
-    spec: ImageSpec, provenance: Mapping[str, Any]
+    spec: ImageSpec, provenance: Mapping[str, Any], pixels: NDArray[Any]
 ) -> tuple[NDArray[np.uint8] | None, tuple[str, str]]:
-    """Return the colours of a legend and what its ends mean; none for intensities."""
-    if spec.kind not in ("index", "depth"):
+    """Return the colours of a legend and what its ends mean; none for intensities.
+
+    Parameters
+    ----------
+    spec, provenance, pixels
+        As for `colored`, whose colours these are.
+    """
+    if spec.kind != "index" and spec.kind not in COLORMAPS:
         return None, ("", "")
     table, limits = lookup_table(spec, 0, provenance)
+    if spec.kind in ("difference", "amount"):
+        low, high = _limits(spec, pixels[0] if "c" in spec.axes else pixels)
+        unit = spec.unit or "grey levels"
+        return table, (f"{low:.4g} {unit}", f"{high:.4g} {unit}")
     numbers = provenance["slices"]["numbers"]
     if spec.kind == "index":
         return table, (f"slice {numbers[0]}", f"slice {numbers[-1]}")
     low, high = limits or (0.0, 1.0)
     unit = spec.unit or "slice"
     return table, (f"{low:.4g} {unit}", f"{high:.4g} {unit}")
+
+
+def corner_marked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Burn the mark of what a model made into the upper left corner of a picture.
+
+    Parameters
+    ----------
+    picture : ndarray, (h, w, 3), uint8
+        As `colored` makes it; stays as it is.
+
+    Returns
+    -------
+    ndarray, (h, w, 3), uint8
+        The mark is at most as wide as the picture, and hides at least what lies below it: a footer
+        is cut off sooner than a corner.
+    """
+    from PIL import Image, ImageDraw
+
+    height, width = picture.shape[:2]
+    text = AI_MARK.strip("[]")
+    size = max(12, max(height, width) // 60)
+    font = _font(size)
+    while size > _SMALLEST_FONT_PX and font.getlength(text) + size > width:
+        size -= 1
+        font = _font(size)
+    canvas = Image.fromarray(picture)
+    draw = ImageDraw.Draw(canvas)
+    box = (0, 0, round(font.getlength(text)) + size, round(1.7 * size))
+    draw.rectangle(box, _AMBER)
+    draw.text((size // 2, round(0.2 * size)), text, _BACKGROUND, font)
+    return np.asarray(canvas)
 
 
 def framed(picture: NDArray[np.uint8], legend: Legend) -> Image:

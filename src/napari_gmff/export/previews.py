@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,9 +11,18 @@ import numpy as np
 
 from napari_gmff.errors import ParameterError
 from napari_gmff.export.atomic import check_output, staging
-from napari_gmff.export.ome_tiff import description_of
-from napari_gmff.export.picture import PART_SEPARATOR, Legend, colored, framed, legend_bar
+from napari_gmff.export.descriptions import description_of
+from napari_gmff.export.layout import file_stem
+from napari_gmff.export.picture import (
+    PART_SEPARATOR,
+    Legend,
+    colored,
+    corner_marked,
+    framed,
+    legend_bar,
+)
 from napari_gmff.export.pyramid import halved_by_choice, halved_by_mean, is_averaged
+from napari_gmff.export.source_type import mark_texts, source_type_of, xmp_packet
 from napari_gmff.export.working import CHUNK_PX
 
 if TYPE_CHECKING:
@@ -26,14 +35,19 @@ if TYPE_CHECKING:
 PreviewFormat = Literal["png", "jpeg"]
 
 PREVIEWED = ("fused", "focus_index", "depth")
-"""Images that get a preview, where there are any."""
+"""Images of a fusion that get a preview, where there are any."""
+
+PREVIEWED_RESTORED = ("restored", "fused", "difference", "spread", "contradiction")
+"""The same of a restoration."""
 
 _ENDINGS = {"png": ".png", "jpeg": ".jpg"}
 _FORMAT_ENDINGS = (".ome.zarr", ".zarr", ".ome-tiff", ".imagej")
 _SMALLEST_PX, _LARGEST_PX = 64, 16384
 
 
-def preview_paths(out: str | Path, format: PreviewFormat) -> dict[str, Path]:
+def preview_paths(
+    out: str | Path, format: PreviewFormat, names: Sequence[str] = PREVIEWED
+) -> dict[str, Path]:
     """Return the files of previews by image name.
 
     Parameters
@@ -43,6 +57,9 @@ def preview_paths(out: str | Path, format: PreviewFormat) -> dict[str, Path]:
         else. ``moth.ome.zarr`` has ``moth.fused.png``.
     format : {"png", "jpeg"}
         Of the files.
+    names : sequence of str
+        Images that get one: `PREVIEWED`, or `PREVIEWED_RESTORED` of a restoration, whose generated
+        ones are called ``moth.ai-restored.png``.
 
     Raises
     ------
@@ -54,18 +71,23 @@ def preview_paths(out: str | Path, format: PreviewFormat) -> dict[str, Path]:
     path = Path(out)
     ending = next((end for end in _FORMAT_ENDINGS if path.name.lower().endswith(end)), "")
     stem = path.name[: len(path.name) - len(ending)] or path.name
-    return {name: path.with_name(f"{stem}.{name}{_ENDINGS[format]}") for name in PREVIEWED}
+    suffix = _ENDINGS[format]
+    return {name: path.with_name(f"{stem}.{file_stem(name)}{suffix}") for name in names}
 
 
 def check_previews(
-    out: str | Path, format: PreviewFormat, longest_px: int, overwrite: bool
+    out: str | Path,
+    format: PreviewFormat,
+    longest_px: int,
+    overwrite: bool,
+    names: Sequence[str] = PREVIEWED,
 ) -> None:
     """Check that previews may be written; see `write_previews` for the errors."""
     if not _SMALLEST_PX <= longest_px <= _LARGEST_PX:
         raise ParameterError(
             f"preview_px: must be from {_SMALLEST_PX} to {_LARGEST_PX}, got {longest_px}"
         )
-    for path in preview_paths(out, format).values():
+    for path in preview_paths(out, format, names).values():
         check_output(path, overwrite, is_file=True)
 
 
@@ -76,25 +98,33 @@ def write_previews(
     format: PreviewFormat = "png",
     longest_px: int = 2048,
     overwrite: bool = False,
+    names: Sequence[str] = PREVIEWED,
+    corner_mark: bool = True,
 ) -> list[Path]:
-    """Write previews; see `StoredImages.save_previews`."""
-    check_previews(out, format, longest_px, overwrite)
+    """Write previews; see `StoredImages.save_previews` and `RestorationResult.save_previews`."""
+    check_previews(out, format, longest_px, overwrite, names)
     written = []
-    for name, path in preview_paths(out, format).items():
+    for name, path in preview_paths(out, format, names).items():
         if name in result.images:
             spec = result.images[name]
-            picture, pixel_um = _picture(result, spec, longest_px)
+            picture, pixel_um = _picture(result, spec, longest_px, corner_mark)
+            texts = _texts(spec, result.provenance)
+            xmp = xmp_packet(spec, texts["Title"], texts["Description"])
             with staging(path, overwrite, is_file=True) as partial:
-                _save(picture, partial, format, pixel_um, _texts(spec, result.provenance))
+                _save(picture, partial, format, pixel_um, texts, xmp)
             written.append(path)
     return written
 
 
-def _picture(result: StoredImages, spec: ImageSpec, longest_px: int) -> tuple[Image, float | None]:
+def _picture(
+    result: StoredImages, spec: ImageSpec, longest_px: int, corner_mark: bool
+) -> tuple[Image, float | None]:
     pixels, pixel_um = reduced(result, spec, longest_px)
     is_rgb = result.geometry.is_rgb and spec.kind == "intensity"
     picture = colored(spec, pixels, result.provenance, is_rgb=is_rgb)
-    bar, ends = legend_bar(spec, result.provenance)
+    if corner_mark and spec.is_generated:
+        picture = corner_marked(picture)
+    bar, ends = legend_bar(spec, result.provenance, pixels)
     caption = _caption(spec, result.provenance)
     return framed(picture, Legend(caption, pixel_um, bar, ends)), pixel_um
 
@@ -182,7 +212,7 @@ def _caption(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
     if spec.kind == "intensity" and not provenance.get("pixels_copied", True):
         parts.append(f"blended by {provenance['engine']}, not measured values")
     corrected = provenance.get("corrections", {}).get("n_pixels")
-    if corrected:
+    if corrected and not spec.is_generated:
         parts.append(f"{corrected} pixels corrected by hand")
     if spec.n_times > 1:
         parts.append(f"time point {provenance['times'][0]}, the first of {spec.n_times}")
@@ -190,11 +220,15 @@ def _caption(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
 
 
 def _texts(spec: ImageSpec, provenance: Mapping[str, Any]) -> dict[str, str]:
+    source_type = source_type_of(spec)
     return {
         "Title": _caption(spec, provenance),
         "Description": description_of(spec, provenance),
         "Software": f"{provenance.get('program', '')} {provenance.get('version', '')}".strip(),
         "Provenance": json.dumps(provenance, ensure_ascii=False),
+        **({"DigitalSourceType": source_type} if source_type else {}),
+        # Of the keywords that the PNG specification lists, the one for such notices.
+        **({"Disclaimer": mark_texts(spec)["Notice"]} if spec.is_generated else {}),
     }
 
 
@@ -204,6 +238,7 @@ def _save(
     format: PreviewFormat,
     pixel_um: float | None,
     texts: Mapping[str, str],
+    xmp: bytes | None,
 ) -> None:
     if format == "png":
         from PIL.PngImagePlugin import PngInfo
@@ -211,6 +246,8 @@ def _save(
         info = PngInfo()
         for key, text in texts.items():
             info.add_itxt(key, text, zip=len(text) > 1000)
+        if xmp is not None:
+            info.add_itxt("XML:com.adobe.xmp", xmp.decode())
         per_inch = None if pixel_um is None else (25400 / pixel_um, 25400 / pixel_um)
         picture.save(file, format="PNG", pnginfo=info, **({"dpi": per_inch} if per_inch else {}))
         return
@@ -227,7 +264,14 @@ def _save(
     # A comment ends at 64 KB, and the record of many time points is longer.
     comment = texts["Provenance"].encode()
     options: dict[str, Any] = {"comment": comment} if len(comment) < 2**16 - 2 else {}
+    if xmp is not None:
+        options["extra"] = _jpeg_segment(b"http://ns.adobe.com/xap/1.0/\0" + xmp)
     picture.save(file, format="JPEG", quality=92, subsampling=0, exif=exif, **options)
+
+
+def _jpeg_segment(content: bytes) -> bytes:
+    """Return an APP1 segment; Pillow before 11 knows none for XMP."""
+    return b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
 
 
 def _ascii(text: str) -> str:
