@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from napari_gmff._napari.common.called_steps import CallProgress
 from napari_gmff._napari.restoring.restoration_parts import (
@@ -16,6 +19,40 @@ from napari_gmff._napari.restoring.restoration_parts import (
 from napari_gmff._napari.restoring.restoration_widget import RestorationWidget
 from napari_gmff.errors import DownloadError, WeightsError
 from tests.gui.fusion_dock import WAIT_MS
+from tests.gui.sets import VOXEL_UM, fused_set
+from tests.restoration.restorers import PaintedRestorer
+from tests.stacks import stack_of, textured
+
+
+class HeldRestorer(PaintedRestorer):
+    """Makes all brighter, and can be held back before a step, or made to fail there."""
+
+    def __init__(self, by: float = 0.25) -> None:
+        super().__init__(lambda image, _seed: image + np.float32(by))
+        self.gate = threading.Event()
+        self.gate.set()
+        self.is_held = threading.Event()
+        self.threads: set[threading.Thread] = set()
+        self.error: Exception | None = None
+        self.n_steps = 0
+
+    def restore(self, image, seed):
+        self.threads.add(threading.current_thread())
+        steps = super().restore(image, seed)
+        with closing(steps):
+            while True:
+                if not self.gate.is_set():
+                    self.is_held.set()
+                assert self.gate.wait(WAIT_MS / 1000), "the test forgot to open the gate"
+                if self.error is not None:
+                    raise self.error
+                try:
+                    step = next(steps)
+                except StopIteration as finished:
+                    return finished.value
+                self.n_steps += 1
+                yield step
+
 
 BASE = ModelState(
     name="sd21-base",
@@ -101,10 +138,21 @@ class FakeParts(RestorationParts):
         return self.restorer
 
 
+def blurred_set(viewer: Any, **options: Any) -> Any:
+    """Fuse a stack whose left half no slice holds in focus, so that its confidence is low."""
+    array = textured((4, 96, 128)).astype(np.float32)
+    array[:, :, :64] = array[:, :, :64].mean()
+    return fused_set(viewer, stack_of(array.astype("uint16"), voxel_size_um=VOXEL_UM), **options)
+
+
 def docked(viewer: Any, qtbot: Any, parts: RestorationParts) -> RestorationWidget:
-    """Add the dock to a viewer, and wait for its page."""
+    """Add the dock to a viewer, or show it alone where there is no window; wait for its page."""
     widget = RestorationWidget(viewer, parts)
-    viewer.window.add_dock_widget(widget, name="Restore (generative)")
+    if hasattr(viewer, "window"):
+        viewer.window.add_dock_widget(widget, name="Restore (generative)")
+    else:
+        qtbot.addWidget(widget)
+        widget.show()
     wait_for_page(qtbot, widget)
     return widget
 

@@ -14,6 +14,7 @@ from napari_gmff._napari.common.words import Words
 from napari_gmff._napari.layers.image_boxes import time_on_screen, visible_box
 from napari_gmff._napari.layers.layer_stacks import understood
 from napari_gmff._napari.layers.region_editor import RegionEditor
+from napari_gmff._napari.layers.restored_sets import restored_sets
 from napari_gmff._napari.layers.result_sets import ResultSet
 from napari_gmff._napari.layers.set_picker import SetPicker
 from napari_gmff._napari.restoring.mask_panel import MaskPanel
@@ -223,6 +224,7 @@ class RestorationPage(QWidget):
     def _connect(self, connections: Connections) -> None:
         connections.add(self._viewer.layers.events.inserted, self._on_layers)
         connections.add(self._viewer.layers.events.removed, self._on_layers)
+        connections.add(restored_sets(self._viewer).changed, self._on_layers)
         self.sets.picked.connect(self._on_picked)
         self.form.changed.connect(self._on_params)
         self.mask.changed.connect(self._on_params)

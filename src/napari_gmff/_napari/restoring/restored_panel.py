@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_gmff._napari.common.field_editors import ChoiceEditor
 from napari_gmff._napari.common.tasks import start_task
 from napari_gmff._napari.common.words import Words, with_mnemonic
+from napari_gmff._napari.layers.restored_sets import restored_sets
 from napari_gmff._napari.layers.swipe import Swipe
 from napari_gmff.methods import methods_text
 
@@ -136,11 +137,8 @@ class RestoredPanel(QWidget):
         self.setVisible(made is not None)
 
     def follow_layers(self) -> None:
-        """Notice that layers were deleted."""
-        made = self._made
-        if made is None:
-            return
-        if made.any_layer() is None:
+        """Notice that layers were deleted, or the whole restoration."""
+        if self._made is not None and self._made not in list(restored_sets(self._viewer)):
             self.use(None, None)
         elif self.swipe is not None and len(self.swipe.layers) < 2:
             self.end()
