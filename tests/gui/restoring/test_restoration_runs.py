@@ -12,7 +12,7 @@ from napari_gmff._napari.layers.restored_sets import restored_set_of, restored_s
 from napari_gmff._napari.layers.result_sets import METADATA_KEY, result_sets, set_of
 from napari_gmff.errors import DeviceError
 from napari_gmff.marks import AI_MARK
-from tests.gui.fusion_dock import WAIT_MS, names, notices, temporary_results, wait_for_threads
+from tests.gui.fusion_dock import WAIT_MS, names, notices, temporary_results
 from tests.gui.restoring.fake_parts import (
     FakeParts,
     HeldRestorer,

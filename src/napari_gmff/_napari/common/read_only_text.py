@@ -47,7 +47,8 @@ class ReadOnlyText(QPlainTextEdit):
         """Take the height that the text needs."""
         # A plain document counts its height in lines.
         n_lines = self.document().documentLayout().documentSize().height()
-        needed = n_lines * self.fontMetrics().lineSpacing() + 2 * self.frameWidth()
-        height = min(round(needed + 2 * self.document().documentMargin()), self._most_px)
+        needed = n_lines * self.fontMetrics().lineSpacing() + 2 * self.document().documentMargin()
+        around = self.height() - self.viewport().height()
+        height = min(round(needed) + around, self._most_px)
         if height != self.height():
             self.setFixedHeight(height)

@@ -249,8 +249,7 @@ class MaskPanel(QWidget):
         if self._fusion is None or mask.shape != shape_of(self._fusion):
             return
         self._mask = mask
-        share = share_words(int(np.count_nonzero(mask)), mask.size)
-        self._words.say(f"{share} of the pixels may be restored.")
+        self._words.say(mask_in_words(mask))
         self._show()
 
     def _show(self) -> None:
@@ -270,3 +269,11 @@ class MaskPanel(QWidget):
         layer, self._layer = self.layer, None
         if layer is not None:
             self._viewer.layers.remove(layer)
+
+
+def mask_in_words(mask: NDArray[np.bool_]) -> str:
+    """Say how much a mask holds, and what to do where that is nothing."""
+    if not mask.any():
+        return "No pixel would be restored: raise the threshold, or paint."
+    share = share_words(int(np.count_nonzero(mask)), mask.size)
+    return f"{share} of the pixels may be restored."

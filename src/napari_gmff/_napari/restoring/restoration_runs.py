@@ -195,7 +195,12 @@ class RestorationRuns(QObject):
             if self._run is not None:
                 self._on_cancelled()
             return
-        image, layer = next(adding, (None, None))
+        try:
+            image, layer = next(adding, (None, None))
+        except Exception as error:  # else the run would never end
+            made.close()
+            self._on_failed(error)
+            return
         if image is not None and layer is not None:
             made.layers.setdefault(image, []).append(layer)
             self._growing.append(layer)
