@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from napari_gmff.marks import is_restored
+from napari_gmff.restoration_methods import DISCLOSURE, restoration_sentences
+
 _SHAPE_FROM_FOCUS = (
     'Nayar SK, Nakagawa Y. "Shape from focus". IEEE Transactions on Pattern Analysis and '
     "Machine Intelligence 16(8):824-831, 1994."
@@ -48,7 +51,8 @@ def methods_text(provenance: Mapping[str, Any]) -> str:
     -------
     str
         Three paragraphs: the methods with numbered citations, what the result must not be used
-        for, and the references.
+        for, and the references. Of a restored image two more, on how a generative model changed it
+        and what is to be disclosed, before the last.
     """
     references: list[str] = []
     sentences = [
@@ -61,9 +65,13 @@ def methods_text(provenance: Mapping[str, Any]) -> str:
         _depth_sentence(provenance, references),
     ]
     methods = " ".join(sentence for sentence in sentences if sentence)
+    restored = ""
+    if is_restored(provenance):
+        sentences = restoration_sentences(provenance, lambda paper: _cite(paper, references))
+        restored = f"\n\n{' '.join(sentences)}\n\n{DISCLOSURE}"
     numbered = "\n".join(f"[{number}] {text}" for number, text in enumerate(references, start=1))
     limits = _LIMITS if provenance["pixels_copied"] else _BLEND_LIMITS
-    return f"{methods}\n\n{limits}\n\nReferences\n{numbered}"
+    return f"{methods}\n\n{limits}{restored}\n\nReferences\n{numbered}"
 
 
 def _cite(reference: str, references: list[str]) -> str:

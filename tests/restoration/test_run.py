@@ -178,7 +178,7 @@ def test_where_each_channel_was_focused_by_itself_each_has_its_own_mask():
 
 def test_a_blend_needs_a_mask_and_says_why():
     with fuse(stack_of(textured()), engine="weighted-average", device="cpu") as fused:
-        with pytest.raises(ParameterError, match="mask: must be given, .*computes pixels"):
+        with pytest.raises(ParameterError, match=r"mask: must be given, .*computes pixels"):
             restored_with(fused, brighter(), mask=None)
         with restored_with(fused, brighter()) as result:
             assert result.difference.compute().any()
@@ -186,7 +186,7 @@ def test_a_blend_needs_a_mask_and_says_why():
 
 def test_nothing_of_low_confidence_is_refused_before_the_model_is_asked(fused):
     restorer = brighter()
-    with pytest.raises(ParameterError, match="no area of .* confidence below 0"):
+    with pytest.raises(ParameterError, match=r"no area of .* confidence below 0"):
         restored_with(fused, restorer, mask=None, mask_below=0)
     assert restorer.given == []
 
@@ -196,7 +196,10 @@ def test_pixels_without_data_stay_without_and_the_model_sees_them_filled():
     stack[:, 30:34, 20:30] = np.nan
     stack[:, 36:38, 40:42] = np.inf
     restorer = brighter()
-    with fuse(stack_of(stack), **FAST) as fused, restored_with(fused, restorer, n_seeds=2) as result:
+    with (
+        fuse(stack_of(stack), **FAST) as fused,
+        restored_with(fused, restorer, n_seeds=2) as result,
+    ):
         before, after = fused.fused.compute(), result.restored.compute()
         mask, difference = result.mask.compute(), result.difference.compute()
     gaps = ~np.isfinite(before)
@@ -220,7 +223,10 @@ def test_the_model_is_given_the_mask_with_its_surroundings_only():
     mask = np.zeros((700, 900), bool)
     mask[100:120, 800:830] = True
     restorer = brighter()
-    with fuse(stack_of(stack), **FAST) as fused, restored_with(fused, restorer, mask=mask) as result:
+    with (
+        fuse(stack_of(stack), **FAST) as fused,
+        restored_with(fused, restorer, mask=mask) as result,
+    ):
         box = result.restoration["parts"][0]["box"]
         changed = result.abs_difference.compute() > 0
     assert restorer.given[0].shape == (3, 512, 512)

@@ -117,9 +117,9 @@ def record_of_restoration(
     dict
         Plain values. Under ``restoration``: ``date``, ``mark``, ``notice``,
         ``digital_source_type``, the facts of the restorer (``name``, ``title``, ``models``),
-        ``device``, ``parameters``, ``seeds``, ``mask`` (``source``, ``below``, ``share``), ``input`` (fingerprints),
-        ``parts``, ``changed_share``, ``contradiction`` (None without the stack),
-        ``libraries`` and ``warnings``.
+        ``device``, ``parameters``, ``seeds``, ``mask`` (``source``, ``below``, ``share``),
+        ``input`` (fingerprints), ``parts``, ``changed_share``, ``contradiction`` (None without
+        the stack), ``libraries`` and ``warnings``.
     """
     n_pixels = max(notes.n_pixels, 1)
     restoration = {
