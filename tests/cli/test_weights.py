@@ -229,21 +229,6 @@ def test_download_offline_is_enough_once_stored(capsys, store, shared_dir):
     assert printed.err == ""
 
 
-def test_progress_bar_follows_restarts(capsys):
-    from napari_gmff.cli.weights import _DownloadBar
-
-    bar = _DownloadBar("m", quiet=False)
-    for done, total in ((0, None), (1000, 2000), (0, 2000), (2000, 2000)):
-        bar.update(done, total)
-    assert (bar._bar.n, bar._bar.total) == (2000, 2000)
-    bar.close()
-    assert "m: 100%" in capsys.readouterr().err
-    quiet = _DownloadBar("m", quiet=True)
-    quiet.update(1, 2)
-    quiet.close()
-    assert capsys.readouterr().err == ""
-
-
 def test_building_the_parser_imports_nothing_heavy():
     code = (
         "import argparse, sys; from napari_gmff.cli.weights import add_weights_parser; "

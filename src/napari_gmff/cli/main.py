@@ -153,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     from napari_gmff.cli.fuse import add_fuse_parser
     from napari_gmff.cli.info import add_info_parser
     from napari_gmff.cli.methods import add_methods_parser
+    from napari_gmff.cli.restore import add_restore_parser
     from napari_gmff.cli.train import add_train_parser
     from napari_gmff.cli.weights import add_weights_parser
 
@@ -168,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     add_evaluate_parser(subparsers)
     add_engines_parser(subparsers)
     add_methods_parser(subparsers)
+    add_restore_parser(subparsers)
     add_weights_parser(subparsers)
     add_train_parser(subparsers)
     return parser

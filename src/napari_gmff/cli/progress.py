@@ -10,15 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_gmff.pipeline import Progress
+    from napari_gmff.restoration.progress import RestorationProgress
+    from napari_gmff.restoration.self_test import SelfTestProgress
 
-_TITLES = {"measure": "Measuring", "check": "Checking", "fuse": "Fusing", "export": "Writing"}
+    AnyProgress = Progress | RestorationProgress | SelfTestProgress
+
+_TITLES = {
+    "measure": "Measuring",
+    "check": "Checking",
+    "fuse": "Fusing",
+    "export": "Writing",
+    "prepare": "Preparing",
+    "restore": "Restoring",
+    "back-project": "Back-projecting",
+    "fuse all": "Fusing all",
+    "fuse the rest": "Fusing the rest",
+    "compare": "Comparing",
+}
 
 LOG_INTERVAL_S = 30.0
 """Between lines where stderr is a file or a pipe; a short run leaves none."""
 
 
 @contextmanager
-def progress_bar(*, hidden: bool) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(*, hidden: bool) -> Iterator[Callable[[AnyProgress], None]]:
     """Yield a callback that shows `Progress`.
 
     Parameters
@@ -53,7 +68,7 @@ class LogLines:
         self._started_s = 0.0
         self._done_before = 0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: AnyProgress) -> None:
         """Take note, and print if it is time."""
         now_s = self._clock()
         if progress.stage != self._stage:
@@ -81,7 +96,7 @@ class _Bar:
         self._bar: Any = None
         self._stage = ""
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: AnyProgress) -> None:
         from tqdm import tqdm
 
         if progress.stage != self._stage:
@@ -95,6 +110,7 @@ class _Bar:
                 unit="step",
                 leave=False,
             )
+        self._bar.total = progress.total  # a model may say late how many steps it takes
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.cli.byte_bar import ByteBar
@@ -78,14 +79,18 @@ def agree(name: str, store: ModelStore, *, accepts: bool) -> None:
 
     if has_consent(name, store):
         return
-    print(consent_text(name, store), file=sys.stderr)
+    for paragraph in consent_text(name, store).split("\n\n"):
+        print(
+            fill(paragraph, 88, break_long_words=False, break_on_hyphens=False),
+            file=sys.stderr,
+            end="\n\n",
+        )
     if not accepts:
         if not sys.stdin.isatty():
             try:
                 require_consent(name, store)
             except ConsentError as error:
                 raise ConsentError(f"{error} on a terminal, or pass {ACCEPT_FLAG}") from None
-        print(file=sys.stderr)
         if input("Do you agree? Type yes: ").strip().lower() != "yes":
             raise ConsentError(f"{name}: not agreed to, so nothing was done")
     give_consent(name, store)
@@ -125,6 +130,14 @@ def fetch(name: str, *, accepts: bool, progress: ProgressCallback | None) -> tup
     store = _store()
     agree(name, store, accepts=accepts)
     return download_restoration_model(name, store, progress=progress)
+
+
+def verify_prompts(name: str) -> None:
+    """Compare the embedded prompts of a base model, if it has them, with their SHA-256."""
+    from napari_gmff.restoration.models.prompts import has_prompts, load_prompts
+
+    if has_prompts(name, _store()):
+        load_prompts(name, _store())
 
 
 def keep_prompts(args: Namespace) -> int:

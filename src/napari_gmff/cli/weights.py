@@ -14,6 +14,7 @@ from napari_gmff.cli.restoration_weights import (
     add_restoration_commands,
     fetch,
     import_restoration_file,
+    verify_prompts,
 )
 from napari_gmff.cli.weights_tables import (
     known_card,
@@ -136,6 +137,7 @@ def verify(args: Namespace) -> int:
     for name in names:
         try:
             card = known_card(name, verify=True)
+            verify_prompts(card.name)
         except WeightsError as error:
             problems.append(str(error))
         else:

@@ -26,19 +26,19 @@ class StepDone:
 
 
 class Restorer(Protocol):
-    """Invents detail in an image.
+    """Invents detail in an image."""
 
-    Attributes
-    ----------
-    facts : mapping
-        Plain values for the record: ``name`` and ``title`` of the model, and ``models``, a list
-        with ``name``, ``title``, ``sha256``, ``license`` and ``citation`` of each file of weights.
-    device : str
-        Processor it runs on, such as ``"cuda:0"``.
-    """
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Plain values for the record.
 
-    facts: Mapping[str, Any]
-    device: str
+        ``name`` and ``title`` of the model, and ``models``, a list with ``name``, ``title``,
+        ``sha256``, ``license`` and ``citation`` of each file of weights.
+        """
+
+    @property
+    def device(self) -> str:
+        """Processor it runs on, such as ``"cuda:0"``."""
 
     def restore(
         self, image: NDArray[np.float32], seed: int

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
-from napari_gmff.restoration.models.catalog import (
-    RESTORATION_MODELS,
-    SD21_BASE,
-    Published,
-    RestorationModel,
-)
-from napari_gmff.restoration.models.consent import give_consent
+from napari_gmff.restoration.models.catalog import SD21_BASE, Published, RestorationModel
 from napari_gmff.weights.hashing import sha256_of
 from napari_gmff.weights.store import ModelStore
+from tests.restoration.models.tiny import (
+    BASE_FILE,
+    REFERENCE,
+    agree_to_all,
+    store_tiny_models,
+    write_control,
+    write_prompts,
+)
 from tests.weights.file_server import Answer, FileServer, serving
 
 
@@ -30,42 +31,25 @@ def store(tmp_path: Path) -> ModelStore:
 @pytest.fixture
 def agreed(store: ModelStore) -> ModelStore:
     """Return an empty store whose user agreed to all licences."""
-    for name in RESTORATION_MODELS:
-        give_consent(name, store)
-    return store
+    return agree_to_all(store)
 
 
 @pytest.fixture(scope="session")
-def tiny_dir(shared_dir: Path) -> Path:
-    """Return the folder of the tiny reference."""
-    return shared_dir / "reference" / "ifcontrolnet_tiny"
-
-
-@pytest.fixture(scope="session")
-def tiny_base(tiny_dir: Path) -> Path:
+def tiny_base(shared_dir: Path) -> Path:
     """Return a tiny file in the layout of Stable Diffusion 2.1."""
-    return tiny_dir / "sd21_layout.safetensors"
+    return shared_dir / REFERENCE / BASE_FILE
 
 
 @pytest.fixture(scope="session")
-def tiny_control(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tiny torch checkpoint in the layout of DiffBIR v2, as its authors save it."""
-    from safetensors.torch import load_file
-
-    path = tmp_path_factory.mktemp("control") / "v2.pth"
-    torch.save(load_file(tiny_dir / "ifcontrolnet_layout.safetensors"), path)
-    return path
+def tiny_control(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tiny torch checkpoint in the layout of DiffBIR v2."""
+    return write_control(shared_dir, tmp_path_factory.mktemp("control"))
 
 
 @pytest.fixture(scope="session")
-def tiny_prompts(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_prompts(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the reference's embedded prompts in a file of their own."""
-    from safetensors.torch import load_file, save_file
-
-    loaded = load_file(tiny_dir / "reference.safetensors")
-    path = tmp_path_factory.mktemp("prompts") / "prompts.safetensors"
-    save_file({name: loaded[name] for name in ("context_positive", "context_negative")}, path)
-    return path
+    return write_prompts(shared_dir, tmp_path_factory.mktemp("prompts"))
 
 
 @pytest.fixture
@@ -91,17 +75,6 @@ def answer() -> type[Answer]:
 
 
 @pytest.fixture
-def tiny_models(
-    agreed: ModelStore, tiny_base: Path, tiny_control: Path, tiny_prompts: Path
-) -> Callable[[], ModelStore]:
+def tiny_models(store: ModelStore, shared_dir: Path, tmp_path: Path) -> Callable[[], ModelStore]:
     """Return a function that stores the tiny models as tiny-base and diffbir-v2."""
-    from napari_gmff.restoration.models.obtain import import_restoration_model
-    from napari_gmff.restoration.models.prompts import import_prompts
-
-    def put() -> ModelStore:
-        import_restoration_model(tiny_base, agreed, name="tiny-base")
-        import_restoration_model(tiny_control, agreed, kind="diffbir-v2")
-        import_prompts(tiny_prompts, "tiny-base", agreed)
-        return agreed
-
-    return put
+    return lambda: store_tiny_models(store, shared_dir, tmp_path)

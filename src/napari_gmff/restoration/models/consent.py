@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AwareDatetime, Field, ValidationError
 
 from napari_gmff.errors import ConsentError, OutputError
-from napari_gmff.restoration.marks import BANNER
+from napari_gmff.marks import BANNER
 from napari_gmff.restoration.models.catalog import model_called
 from napari_gmff.weights.card_fields import CardPart, Sha256, Text
 
@@ -91,9 +91,9 @@ def _text(model: RestorationModel) -> str:
             "from your microscope.",
             f"Licence: {license.name} ({license.url})",
             " ".join([*license.terms, model.made_from]).strip(),
-            "By agreeing you accept this licence. You will use nothing that the model made for "
-            "diagnosis, for medical advice or to interpret medical results, and will say so "
-            "wherever you show it.",
+            "By agreeing you accept this licence. You will not use what the model made for "
+            "diagnosis, for medical advice or to interpret medical results, and wherever you show "
+            "it, you will say that a model made it.",
         ]
     )
 
