@@ -10,7 +10,8 @@ import pytest
 
 from napari_gmff import FocusStack, FuseParams, fuse
 from napari_gmff.errors import ConsentError, ParameterError, RestorationCancelled
-from napari_gmff.restoration.self_test import iter_self_test, self_test, without_slices
+from napari_gmff.restoration.self_test import iter_self_test, self_test
+from napari_gmff.restoration.self_test_run import without_slices
 from napari_gmff.scenes import relief_scene
 from tests.restoration.restorers import PaintedRestorer, noisy, unchanged
 from tests.stacks import stack_of, textured

@@ -48,12 +48,9 @@ def as_pixels(
         From 0 to 1.
     """
     dtype = fused.dtype
-    if dtype.kind == "f":
-        limits = np.finfo(dtype)
-        rounded = values
-    else:
-        limits = np.iinfo(dtype)
-        rounded = np.rint(values)
+    is_float = dtype.kind == "f"
+    limits: Any = np.finfo(dtype) if is_float else np.iinfo(dtype)
+    rounded = values if is_float else np.rint(values)
     is_new = (weight > 0) & np.isfinite(values)
     clipped = np.clip(np.where(is_new, rounded, 0), limits.min, limits.max).astype(dtype)
     return np.where(is_new, clipped, fused)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -134,7 +134,7 @@ class PartWork:
         -------
         RestoredPart
         """
-        self._place = {"image_number": number, "n_images": n_parts}
+        self._place = RestorationProgress("restore", 0, 0, image_number=number, n_images=n_parts)
         n_seeds, inside = self._params.n_seeds, self._weight > 0
         given = self._values.seen(self._pixels)
         spread, first = SeedSpread(), None
@@ -183,17 +183,14 @@ class PartWork:
     def _run_model(
         self, given: NDArray[np.float32], seed_number: int
     ) -> Generator[RestorationProgress, None, NDArray[np.float32]]:
-        n_seeds, n_parts = self._params.n_seeds, self._place["n_images"]
+        n_seeds, n_steps = self._params.n_seeds, self._params.steps
         seed = self._params.seed + seed_number - 1
-        n_before = (self._place["image_number"] - 1) * n_seeds + seed_number - 1
-        n_steps = self._params.steps
-        seeds = {"seed": seed, "seed_number": seed_number, "n_seeds": n_seeds}
+        n_before = (self._place.image_number - 1) * n_seeds + seed_number - 1
+        place = replace(self._place, seed=seed, seed_number=seed_number, n_seeds=n_seeds)
 
         def progress(done: int) -> RestorationProgress:
-            total = n_parts * n_seeds * n_steps
-            return RestorationProgress(
-                "restore", n_before * n_steps + done, total, **seeds, **self._place
-            )
+            total = self._place.n_images * n_seeds * n_steps
+            return replace(place, done=n_before * n_steps + done, total=total)
 
         yield progress(0)
         with closing(self._restorer.restore(given, seed)) as steps:
@@ -235,4 +232,4 @@ class PartWork:
                 outcome: OutcomeT = finished.value
                 return outcome
             done += 1
-            yield RestorationProgress(stage, done, total, **self._place)
+            yield replace(self._place, stage=stage, done=done, total=total)

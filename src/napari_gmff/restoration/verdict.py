@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_gmff.restoration.closeness import Closeness
-    from napari_gmff.restoration.self_test import AreaComparison, SelfTest
+    from napari_gmff.restoration.self_test_run import AreaComparison, SelfTest
 
 _NOTICEABLE_DB = 0.2
 """Less is no difference that anybody would see."""

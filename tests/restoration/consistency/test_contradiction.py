@@ -16,7 +16,7 @@ from napari_gmff.restoration.consistency.back_projection import iter_back_projec
 from napari_gmff.restoration.consistency.blur_map import BlurMap, iter_blur_map
 from napari_gmff.restoration.consistency.contradiction import iter_contradiction
 from napari_gmff.restoration.consistency.measured_slices import MeasuredSlices
-from napari_gmff.restoration.self_test import without_slices
+from napari_gmff.restoration.self_test_run import without_slices
 from napari_gmff.steps import outcome_of
 
 GAP = (4, 5, 6, 7)

@@ -172,4 +172,4 @@ def _lowest(misfit: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         offset = np.where(curvature > 0, 0.5 * (before - after) / curvature, 0.0)
     place = np.where(best == middle, middle + np.clip(offset, -0.5, 0.5), best)
-    return np.interp(place, np.arange(last + 1), RUNG_VARIANCES)
+    return np.asarray(np.interp(place, np.arange(last + 1), RUNG_VARIANCES))

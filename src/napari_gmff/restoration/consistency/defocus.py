@@ -65,7 +65,7 @@ def remaining_blur(
     focus = np.clip(-slope / (2 * growth), place.min() - margin, place.max() + margin)
     focus = filled(focus, has_focus)
     distance = np.abs(focus - place[:, None, None]).min(axis=0)
-    return np.minimum(growth * distance**2, RUNG_VARIANCES[-1])
+    return np.asarray(np.minimum(growth * distance**2, RUNG_VARIANCES[-1]))
 
 
 def _fitted(

@@ -93,8 +93,8 @@ class MeasuredSlices:
         stack_channel, sample = self._place_of(channel)
         with reading(f"{self._stack.name}: slice {number} of channel {stack_channel}"):
             lazy = self._stack.data[self._times[time], stack_channel, number]
-            plane = computed(lazy[moved.slices])
-        return without_gaps(plane[(..., *sample)].astype(np.float32))
+            plane = computed(lazy[(*moved.slices, *sample)])
+        return without_gaps(plane.astype(np.float32))
 
     def noise(self, time: int, channel: int) -> float:
         """Measure the noise of the slices, as a standard deviation in grey levels.
