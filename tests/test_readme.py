@@ -84,7 +84,13 @@ def test_shell_examples_fuse_and_print_a_methods_paragraph(readme: str, folder_w
 
 def test_the_other_commands_have_the_options_they_are_shown_with(readme: str):
     others = [words for words in own_commands(readme) if words[1] not in ("fuse", "methods")]
-    assert {words[1] for words in others} == {"info", "train", "evaluate", "weights"}
+    assert {words[1] for words in others} == {
+        "info",
+        "train",
+        "evaluate",
+        "weights",
+        "restore",
+    }
     for words in others:
         _parser().parse_args(words[1:])  # leaves the program at an option that it does not know
 

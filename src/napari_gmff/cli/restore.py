@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_gmff.cli.byte_bar import ByteBar
 from napari_gmff.cli.parameter_flags import add_parameter_flags, params_of
 from napari_gmff.cli.printing import print_json, warn
 from napari_gmff.cli.progress import progress_bar
@@ -114,7 +115,8 @@ def _restore(args: argparse.Namespace) -> int:
             check_output(output, args.overwrite)
         for fused in args.fused:
             _opened(fused).close()
-        restorer = load_restorer(params)
+        with ByteBar("Checking models", quiet=args.quiet or not sys.stderr.isatty()) as bar:
+            restorer = load_restorer(params, progress=bar.update)
         tested = _self_test(args, params, restorer) if args.self_test else None
         summaries = [
             _restore_one(args, params, restorer, fused, output)

@@ -139,9 +139,9 @@ class FakeParts(RestorationParts):
 
 
 def blurred_set(viewer: Any, **options: Any) -> Any:
-    """Fuse a stack whose left half no slice holds in focus, so that its confidence is low."""
+    """Fuse a stack whose upper half no slice holds in focus, so that its confidence is low."""
     array = textured((4, 96, 128)).astype(np.float32)
-    array[:, :, :64] = array[:, :, :64].mean()
+    array[:, :48] = array[:, :48].mean()
     return fused_set(viewer, stack_of(array.astype("uint16"), voxel_size_um=VOXEL_UM), **options)
 
 

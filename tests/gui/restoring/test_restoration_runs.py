@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 from napari.utils.notifications import NotificationSeverity
+from qtpy.QtWidgets import QApplication
 
 from napari_gmff._napari.layers.restored_sets import restored_set_of, restored_sets
 from napari_gmff._napari.layers.result_sets import METADATA_KEY, result_sets, set_of
@@ -196,10 +197,11 @@ def test_a_preview_is_small_temporary_and_can_be_cleared(viewer, widget, qtbot):
     wait_for_end(qtbot, widget)
     added = list(viewer.layers)[len(before) :]
     assert added
-    assert all(layer.name.endswith("(preview)") for layer in added)
+    assert all("(preview)" in layer.name for layer in added)
     assert not any("spread" in layer.name for layer in added), "one seed only"
     assert temporary_results() == files
     top = next(layer for layer in added if layer.name.startswith("relief restored"))
+    assert top.name == f"relief restored (preview) {AI_MARK}"
     assert top.data.shape == (50, 70)
     np.testing.assert_allclose(top.extent.world[0], [5.0, 10.0])
     assert set_of(top) is None
@@ -210,6 +212,20 @@ def test_a_preview_is_small_temporary_and_can_be_cleared(viewer, widget, qtbot):
 def test_a_preview_goes_when_the_whole_is_restored(viewer, widget, qtbot):
     widget.page.panel.preview.click()
     wait_for_end(qtbot, widget)
-    assert any(name.endswith("(preview)") for name in names(viewer))
+    assert any("(preview)" in name for name in names(viewer))
     restored(qtbot, widget)
-    assert not any(name.endswith("(preview)") for name in names(viewer))
+    assert not any("(preview)" in name for name in names(viewer))
+
+
+def test_a_self_test_ends_with_a_verdict_and_no_layer(viewer, widget, qtbot):
+    before, files = names(viewer), temporary_results()
+    widget.page.self_test.button.click()
+    assert widget.page.runs.is_running
+    wait_for_end(qtbot, widget)
+    assert notices() == []
+    verdict = widget.page.self_test.verdict
+    assert verdict.endswith(".")
+    assert names(viewer) == before
+    assert temporary_results() == files
+    widget.page.self_test.copy.click()
+    assert QApplication.clipboard().text() == verdict

@@ -9,9 +9,14 @@ from napari.layers import Image
 
 from napari_gmff._napari.common.view_state import PLACE
 from napari_gmff._napari.layers.label_places import arranged_image, axis_names
-from napari_gmff._napari.layers.result_layers import layer_channels, result_layer_kwargs
+from napari_gmff._napari.layers.result_layers import (
+    SHOWN_RESTORED,
+    layer_channels,
+    result_layer_kwargs,
+)
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff.export.display import display_limits
+from napari_gmff.marks import marked, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,17 +25,6 @@ if TYPE_CHECKING:
 
     from napari_gmff.export.layout import Geometry, ImageSpec
     from napari_gmff.live_images import LiveImages
-
-SHOWN = (
-    "restoration_mask",
-    "contradiction",
-    "spread",
-    "abs_difference",
-    "difference",
-    "restored_mean",
-    "restored",
-)
-"""Images that become layers, from the bottom of the layer list to its top."""
 
 _LOOK = ("contrast_limits", "gamma", "colormap", "blending")
 
@@ -71,14 +65,14 @@ def iter_add_restored_layers(
     set_id : str, optional
         Of the `RestoredSet`; None for a preview.
     suffix : str
-        At the end of the layers' names.
+        At the end of the layers' names, before the mark.
 
     Yields
     ------
     tuple of (str, Image)
         Name of the image, and the layer just added.
     """
-    for image in (one for one in SHOWN if one in images.specs):
+    for image in (one for one in SHOWN_RESTORED if one in images.specs):
         spec = images.specs[image]
         for channel in layer_channels(spec, geometry):
             below = over[min(channel or 0, len(over) - 1)]
@@ -96,7 +90,9 @@ def iter_add_restored_layers(
             elif not kwargs.get("rgb"):
                 kwargs["contrast_limits"] = limits[image]
             kwargs["visible"] = image == "restored"
-            kwargs["name"] = f"{kwargs['name']}{suffix}"
+            if suffix:
+                plain = f"{unmarked(kwargs['name'])}{suffix}"
+                kwargs["name"] = marked(plain) if spec.is_generated else plain
             own = "tyx" if "t" in spec.axes else "yx"
             levels = [
                 arranged_image(_of_channel(level, spec, channel), below, own)

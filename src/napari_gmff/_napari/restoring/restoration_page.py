@@ -52,10 +52,12 @@ RESTORING = StartLabels(
     stages={
         "prepare": "Getting ready",
         "load": "Loading the models",
-        "fuse": "Fusing",
+        "fuse all": "Fusing all slices",
+        "fuse the rest": "Fusing without some",
         "restore": "Restoring",
         "back-project": "Pulling towards the slices",
         "check": "Comparing with the slices",
+        "compare": "Comparing with all slices",
         "export": "Saving",
     },
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gmff._napari.common.called_steps import steps_of_call
+from napari_gmff._napari.common.called_steps import CallProgress, steps_of_call
 from napari_gmff.errors import GmffError
 
 if TYPE_CHECKING:
@@ -194,8 +194,19 @@ class RestorationParts:
         )
 
     def self_test(self, stack: FocusStack, fuse_params: FuseParams, params: RestoreParams) -> Steps:
-        """Try a restoration on slices that were measured; returns what has a ``verdict``."""
-        raise NotImplementedError
+        """Try a restoration on slices that were measured; returns the `SelfTest`."""
+        from napari_gmff.restoration.self_test import iter_self_test
+
+        yield CallProgress("load", 0, 0)
+        return (
+            yield from iter_self_test(
+                stack,
+                accept_generative=True,
+                restorer=self.load_restorer(params),
+                params=params,
+                fuse_params=fuse_params,
+            )
+        )
 
 
 def missing_extra() -> str:

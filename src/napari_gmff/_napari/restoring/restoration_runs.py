@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_gmff.restoration.params import RestoreParams
 
 PREVIEW_MARK = " (preview)"
-"""At the end of the names of temporary layers."""
+"""At the end of the names of temporary layers, before the mark."""
 
 GROW_MS = 20
 """Between two layers, in which the window can draw and hear."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_gmff._napari.common.called_steps import CallProgress
-from napari_gmff._napari.layers.restored_layers import SHOWN, limits_of
+from napari_gmff._napari.layers.restored_layers import limits_of
+from napari_gmff._napari.layers.result_layers import SHOWN_RESTORED
 from napari_gmff._napari.layers.saved_fusions import SavedFusion
 from napari_gmff._napari.layers.saved_results import SavedSet
 from napari_gmff.live_images import LiveImages
@@ -95,7 +96,7 @@ def restoration_steps(
 
 def shown_pixels(result: RestorationResult) -> LiveImages:
     """Read the images that become layers into memory."""
-    names = [name for name in SHOWN if name in result.images]
+    names = [name for name in SHOWN_RESTORED if name in result.images]
     saved = SavedSet(
         result.store_path,
         result.images,
