@@ -41,8 +41,8 @@ _SLIDER_STEPS = 1000
 _TITLES = {
     "restored": "restored image",
     "restored_mean": "mean of all seeds",
-    "difference": "difference, restored − fused",
-    "abs_difference": "size of the difference",
+    "difference": "restored − fused",
+    "abs_difference": "|restored − fused|",
     "spread": "spread of the model",
     "contradiction": "contradiction with slices",
     "restoration_mask": "mask",
@@ -199,6 +199,10 @@ class RestoredPanel(QWidget):
         for name, layers in self._made.layers.items():
             for layer in layers:
                 layer.visible = name == self.look.chosen
+        shown = self._made.layers.get(str(self.look.chosen))
+        if shown:
+            # So that its limits and colours are at hand.
+            self._viewer.layers.selection.active = shown[0]
 
     def _on_swipe(self, is_on: bool) -> None:
         if self.swipe is not None:
