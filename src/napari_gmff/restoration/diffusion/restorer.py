@@ -163,8 +163,8 @@ class IFControlNetRestorer:
     def estimate_s(self, shape_yx: tuple[int, int]) -> float:
         """Estimate the seconds for an image of this height and width.
 
-        From counted operations and a short trial of the processor. That serves networks of full size;
-        tiny ones take several times as long as their few operations.
+        From counted operations and a short trial of the processor. That serves networks of full
+        size; tiny ones take several times as long as their few operations.
         """
         padded = fit(shape_yx, self._least_side_px).padded_yx
         tile_px = self._params.tile_px
