@@ -75,6 +75,7 @@ def test_closeness_tells_it_inside_the_area(installed: Path):
     assert closeness(spoilt, truth, ~area).lpips > 0.1
 
 
-def test_without_the_package_closeness_has_none():
+def test_without_it_closeness_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # so that an installed one has no weights
     found = closeness(image(), image(), np.ones((64, 64), bool))
     assert found.lpips is None and found.psnr_db == math.inf
