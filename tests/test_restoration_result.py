@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gmff.corrections import Corrections
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.restoration_result import RestorationResult
 from napari_gmff.results import FusionResult, open_fusion, open_result
@@ -86,3 +87,21 @@ def test_a_closed_restoration_leaves_nothing_behind(
     assert not result.store_path.exists()
     with pytest.raises(ParameterError, match="gone once it is closed"):
         result.restored  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["depth", "confidence", "focus_index", "focus_curve", "append_to"])
+def test_what_is_measured_is_refused_with_the_reason(
+    make_restoration: MakeRestoration,
+    name: str,
+) -> None:
+    with make_restoration() as result:
+        assert not hasattr(result, name)
+        with pytest.raises(AttributeError, match=f"{name}: .* not measured; ask the fusion"):
+            getattr(result, name)
+        with pytest.raises(AttributeError, match="has no attribute 'dpeth'"):
+            result.dpeth  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_restoration_is_not_corrected_by_hand(make_restoration: MakeRestoration) -> None:
+    with make_restoration() as result, pytest.raises(ParameterError, match="correct the fusion"):
+        Corrections.of(result)  # type: ignore[arg-type]

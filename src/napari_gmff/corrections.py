@@ -13,6 +13,8 @@ import numpy as np
 from napari_gmff.correction_labels import check_labels, label_dtype, slice_numbers
 from napari_gmff.errors import ParameterError, SourceError
 from napari_gmff.export.atomic import staging
+from napari_gmff.export.layout import has_generated
+from napari_gmff.marks import NOT_MEASURED
 from napari_gmff.provenance import PROGRAM
 
 if TYPE_CHECKING:
@@ -79,8 +81,13 @@ def check_correctable(result: FusionResult) -> None:
     Raises
     ------
     ParameterError
-        If there is no choice of slices, or one for each channel.
+        If there is no choice of slices, or one for each channel, or a generative model restored it.
     """
+    if has_generated(result.images, result.provenance):
+        raise ParameterError(
+            f"corrections: there is nothing to correct, {NOT_MEASURED}; correct the fusion it was "
+            "made from"
+        )
     if not result.pixels_copied:
         raise ParameterError(f"corrections: there is nothing to correct, {result.why_no_choice}")
     if result.is_per_channel:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_gmff.export.layout import GENERATED
-from napari_gmff.marks import RESTORATION_KEY, is_restored
+from napari_gmff.marks import NOT_MEASURED, RESTORATION_KEY
 from napari_gmff.stored_images import StoredImages
 
 if TYPE_CHECKING:
     import dask.array as da
+
+_OF_A_FUSION = (
+    "append_to",
+    "confidence",
+    "depth",
+    "depth_unit",
+    "depth_unrefined",
+    "focus_curve",
+    "focus_index",
+    "intensity_curve",
+    "is_per_channel",
+    "z_positions",
+)
 
 
 @dataclass(eq=False)
@@ -127,18 +138,17 @@ class RestorationResult(StoredImages):
             corner_mark=corner_mark,
         )
 
+    # Else checkers of types would let every name pass.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say why a restoration has nothing of what only a fusion has."""
+            if name in _OF_A_FUSION:
+                raise AttributeError(
+                    f"{name}: a restoration has none, {NOT_MEASURED}; ask the fusion it was made "
+                    "from"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _image_or_none(self, name: str) -> da.Array | None:
         return self.image(name) if name in self.images else None
-
-
-def has_generated(images: Iterable[str], provenance: Mapping[str, Any]) -> bool:
-    """Tell whether a generative model made some of the images of a result.
-
-    Parameters
-    ----------
-    images : iterable of str
-        Their names.
-    provenance : mapping
-        The record. Either is enough: files can be edited, and neither way may lose the mark.
-    """
-    return is_restored(provenance) or not GENERATED.isdisjoint(images)

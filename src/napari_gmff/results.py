@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_gmff.errors import ParameterError, SourceError
-from napari_gmff.export.layout import Geometry, ImageSpec
+from napari_gmff.export.layout import Geometry, ImageSpec, has_generated
 from napari_gmff.marks import NOT_MEASURED
 from napari_gmff.params import DEFAULT_NAME, Format
-from napari_gmff.restoration_result import RestorationResult, has_generated
+from napari_gmff.restoration_result import RestorationResult
 from napari_gmff.stored_images import StoredImages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping
 
     import dask.array as da
     from numpy.typing import NDArray
@@ -295,10 +295,17 @@ def open_result(path: str | Path) -> FusionResult | RestorationResult:
         specs = [ImageSpec.from_json(image) for image in values["images"]]
         images = {spec.name: spec for spec in specs}
         record = dict(values["provenance"])
-        kind = RestorationResult if has_generated(images, record) else FusionResult
+        kind = kind_of_result(images, record)
         return kind(images, Geometry.from_json(values["geometry"]), record, root)
     except (KeyError, TypeError, ParameterError) as error:
         raise SourceError(f"{root}: not a complete result of napari-gmff ({error})") from None
+
+
+def kind_of_result(
+    images: Iterable[str], provenance: Mapping[str, Any]
+) -> type[FusionResult] | type[RestorationResult]:
+    """Return the class of a result by the names of its images and its record."""
+    return RestorationResult if has_generated(images, provenance) else FusionResult
 
 
 def open_fusion(path: str | Path) -> FusionResult:

@@ -51,7 +51,8 @@ def _values(spec: ImageSpec, fused: FusionResult) -> np.ndarray:
         values = fused.fused.compute()
         spot = values[..., *SPOT]
         # Down where there is no room above, so that nothing wraps around.
-        values[..., *SPOT] = np.where(spot > 1000, spot - 500, spot + 500)
+        middle, step = (128, 50) if spec.dtype.itemsize == 1 else (1000, 500)
+        values[..., *SPOT] = np.where(spot > middle, spot - step, spot + step)
         return values
     changed = _values(ImageSpec("restored", fused.images["fused"].axes, fused.images["fused"].shape,
                                 fused.images["fused"].dtype, "intensity"), fused)  # fmt: skip

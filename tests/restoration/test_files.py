@@ -147,6 +147,10 @@ def test_a_restoration_replaces_only_results_and_only_when_told(
     with make_restoration() as made:
         with pytest.raises(OutputError, match="already exists"):
             made.save(tmp_path / "fused.ome.zarr")
+        with pytest.raises(OutputError, match="never replaces a fusion"):
+            made.save(tmp_path / "fused.ome.zarr", overwrite=True)
+        made.save(tmp_path / "restored.ome.zarr")
+        made.save(tmp_path / "restored.ome.zarr", overwrite=True)
         with pytest.raises(OutputError, match="holds other files"):
             made.save(tmp_path / "mine", overwrite=True)
         with pytest.raises(ParameterError, match="format"):

@@ -11,6 +11,7 @@ from napari_gmff.export.slice_colors import slice_colors
 from napari_gmff.marks import marked, unmarked
 
 if TYPE_CHECKING:
+    import dask.array as da
     import zarr
     from numpy.typing import NDArray
 
@@ -45,14 +46,16 @@ def channel_color(spec: ImageSpec, number: int) -> str:
     return _RGB_COLORS.get(channel.name, _COLORS[number % len(_COLORS)])
 
 
-def sample_of(spec: ImageSpec, coarsest: zarr.Array[Any], channel: int) -> NDArray[np.float64]:
+def sample_of(
+    spec: ImageSpec, coarsest: zarr.Array[Any] | da.Array, channel: int
+) -> NDArray[np.float64]:
     """Return finite values of one channel from the first, middle and last time point.
 
     Parameters
     ----------
     spec : ImageSpec
         The image.
-    coarsest : zarr.Array
+    coarsest : zarr.Array or dask.array.Array
         A level of it that is small enough to be read.
     channel : int
         Number of the channel, 0 where there is no C axis.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from napari_gmff.errors import ParameterError
-from napari_gmff.marks import marked
+from napari_gmff.marks import is_marked, is_restored, marked
 from napari_gmff.reading.stack import Channel
 
 Kind = Literal["intensity", "index", "depth", "confidence", "mask", "difference", "amount"]
@@ -114,8 +115,8 @@ class ImageSpec:
 
     @property
     def is_generated(self) -> bool:
-        """Whether a generative model made the image, so that it is no measurement."""
-        return self.name in GENERATED
+        """Whether a generative model made the image, or what it comes from; no measurement."""
+        return self.name in GENERATED or is_marked(self.title)
 
     @property
     def n_times(self) -> int:
@@ -142,6 +143,19 @@ class ImageSpec:
         channels = tuple(Channel(**channel) for channel in values["channels"])
         shape = tuple(values["shape"])
         return cls(**{**values, "channels": channels, "shape": shape})
+
+
+def has_generated(images: Iterable[str], provenance: Mapping[str, Any]) -> bool:
+    """Tell whether a generative model made some of the images of a result.
+
+    Parameters
+    ----------
+    images : iterable of str
+        Their names.
+    provenance : mapping
+        The record. Either is enough: files can be edited, and neither way may lose the mark.
+    """
+    return is_restored(provenance) or not GENERATED.isdisjoint(images)
 
 
 def file_stem(name: str) -> str:

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_gmff.errors import ParameterError
-from napari_gmff.export.atomic import check_not_source, staging, translate_os_errors
+from napari_gmff.errors import OutputError, ParameterError
+from napari_gmff.export.atomic import (
+    check_not_source,
+    is_result,
+    staging,
+    translate_os_errors,
+)
+from napari_gmff.export.layout import has_generated
 from napari_gmff.export.ome_zarr import finish_ome_zarr
 from napari_gmff.export.working import store_root
 from napari_gmff.export.zarr_arrays import OmeVersion, ZarrLayout, chosen_shard_px, fill
+from napari_gmff.marks import is_restored
 from napari_gmff.params import FORMATS, FuseParams, validated
+from napari_gmff.provenance import read_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,6 +47,8 @@ def save_result(
     """Write a result; see `StoredImages.save`."""
     check_format(format, "auto" if shard_px is None else shard_px)
     check_not_source(out, [result.store_path])
+    if overwrite and has_generated(result.images, result.provenance):
+        check_replaces_no_fusion(out)
     if shard_px is not None:
         result = _with_parameter(result, "shard_px", shard_px)
     if images is not None:
@@ -66,6 +76,25 @@ def check_format(format: str, shard_px: Literal["auto"] | int = "auto") -> None:
     wanted = validated(FuseParams, {"shard_px": shard_px}).shard_px
     if format != "ome-zarr" and wanted not in ("auto", 0):
         raise ParameterError(f"shard_px: only OME-Zarr 0.5 has shards, got {wanted} for {format}")
+
+
+def check_replaces_no_fusion(out: Path) -> None:
+    """Refuse a restoration the place of a fusion, which is what was measured.
+
+    Parameters
+    ----------
+    out : Path
+        Where the restoration is to go.
+
+    Raises
+    ------
+    OutputError
+        If a fusion is there, even where results may be replaced.
+    """
+    if out.is_dir() and is_result(out) and not is_restored(read_provenance(out)):
+        raise OutputError(
+            f"{out}: holds a fusion, and a restoration never replaces a fusion; give another name"
+        )
 
 
 def _with_images(result: StoredImages, names: Collection[str]) -> StoredImages:

@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     from napari_gmff.stored_images import StoredImages
 
 
+_TITLES = {
+    "restored_mean": "mean of {n_seeds} restorations",
+    "difference": "difference, restored − fused",
+    "abs_difference": "|restored − fused|",
+    "spread": SPREAD_CAPTION,
+    "contradiction": "contradiction with the slices",
+}
+CONTRADICTION_UNIT = "σ of the noise"
+
+
+def restoration_title(name: str, n_seeds: int) -> str:
+    """Return the title of an image of a restoration, without the mark.
+
+    Parameters
+    ----------
+    name : str
+        One of `napari_gmff.export.layout.IMAGE_NAMES`.
+    n_seeds : int
+        Number of restorations.
+    """
+    return _TITLES.get(name, name.replace("_", " ")).format(n_seeds=n_seeds)
+
+
 def restoration_images(
     fused: StoredImages,
     *,
@@ -53,28 +76,27 @@ def restoration_images(
     # A channel that nobody named is called like its image.
     channels = copy.channels if copy.channels[0].name != copy.title else ()
 
-    def intensity(name: str, title: str) -> ImageSpec:
-        return replace(copy, name=name, title=title, channels=channels)
+    def intensity(name: str) -> ImageSpec:
+        return replace(copy, name=name, title=restoration_title(name, n_seeds), channels=channels)
 
-    def like_fused(name: str, kind: Kind, title: str) -> ImageSpec:
-        return replace(intensity(name, title), kind=kind, dtype=np.dtype(np.float32))
+    def like_fused(name: str, kind: Kind) -> ImageSpec:
+        return replace(intensity(name), kind=kind, dtype=np.dtype(np.float32))
 
-    def plane(name: str, kind: Kind, dtype: type, title: str, unit: str | None = None) -> ImageSpec:
-        shape = (*t_length, *shape_yx)
+    def plane(name: str, kind: Kind, dtype: type, unit: str | None = None) -> ImageSpec:
+        title, shape = restoration_title(name, n_seeds), (*t_length, *shape_yx)
         return ImageSpec(name, f"{t_axis}yx", shape, np.dtype(dtype), kind, unit, title=title)
 
-    images = [intensity("restored", "restored")]
+    images = [intensity("restored")]
     if n_seeds > 1:
-        images.append(intensity("restored_mean", f"mean of {n_seeds} restorations"))
+        images.append(intensity("restored_mean"))
     images += [
         copy,
-        plane("restoration_mask", "mask", np.uint8, "restoration mask"),
-        like_fused("difference", "difference", "difference, restored − fused"),
-        like_fused("abs_difference", "amount", "|restored − fused|"),
+        plane("restoration_mask", "mask", np.uint8),
+        like_fused("difference", "difference"),
+        like_fused("abs_difference", "amount"),
     ]
     if n_seeds > 1:
-        images.append(like_fused("spread", "amount", SPREAD_CAPTION))
+        images.append(like_fused("spread", "amount"))
     if has_contradiction:
-        title = "contradiction with the slices"
-        images.append(plane("contradiction", "amount", np.float32, title, "σ of the noise"))
+        images.append(plane("contradiction", "amount", np.float32, CONTRADICTION_UNIT))
     return {image.name: image for image in images}

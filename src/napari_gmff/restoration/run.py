@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import ConsentError, ParameterError
 from napari_gmff.export.atomic import check_output
-from napari_gmff.export.saving import check_format
+from napari_gmff.export.saving import check_format, check_replaces_no_fusion
 from napari_gmff.marks import BANNER, is_restored
 from napari_gmff.params import validated
 from napari_gmff.restoration.params import RestoreParams
@@ -168,6 +168,7 @@ def iter_restore(
     out = None if output is None else Path(output)
     if out is not None:
         check_output(out, overwrite)
+        check_replaces_no_fusion(out)
     run = RestorationRun(fused, params, stack, mask, restorer)
     return (yield from run.iterate(out, format, overwrite, should_stop))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from napari.utils import Colormap
 
+from napari_gmff.export.display import colormap_table
 from napari_gmff.export.slice_colors import slice_colors
 
-__all__ = ["MARK_COLOR", "slice_colormap", "slice_colors", "slice_limits"]
+__all__ = ["MARK_COLOR", "difference_colormap", "slice_colormap", "slice_colors", "slice_limits"]
 
 MARK_COLOR = "#ff9500"
 """Of marks and lines: seen on black and on white, and on the colours of depth."""
@@ -31,6 +32,11 @@ def slice_colormap(n_slices: int) -> Colormap:
     if n_slices == 1:
         colors = np.repeat(colors, 2, axis=0)  # the shader wants two bins at least
     return Colormap(colors, name=f"{n_slices} slices", interpolation="zero")
+
+
+def difference_colormap() -> Colormap:
+    """Make the colormap of signed differences, white in its middle; napari has none of its own."""
+    return Colormap(colormap_table("difference"), name="difference")
 
 
 def slice_limits(first: int, last: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from napari_gmff._napari.files.writer import save_layers, save_pictures
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet
 from napari_gmff._napari.layers.stack_layers import short_name
+from napari_gmff.marks import is_restored
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -147,4 +148,5 @@ def _identity(layer: Layer | None) -> object:
 def _suggested_name(layers: list[Layer]) -> str:
     facts = layers[0].metadata[METADATA_KEY]
     source = str(facts["provenance"].get("source", {}).get("name", "stack"))
-    return f"{short_name(source)} fused"
+    what = "restored" if is_restored(facts["provenance"]) else "fused"
+    return f"{short_name(source)} {what}"

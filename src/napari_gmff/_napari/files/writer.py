@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_gmff._napari.layers.result_sets import METADATA_KEY, ResultSet, set_with_id
-from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet
+from napari_gmff._napari.layers.result_sets import METADATA_KEY, ResultSet, owner_with_id
+from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet, shown_names
 from napari_gmff.errors import OutputError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def save_pictures(stem: str, layers: Sequence[LayerTuple], format: PreviewFormat
 @contextmanager
 def result_of(owner: ResultSet | SavedSet) -> Iterator[StoredImages]:
     """Yield the complete result behind layers; a copy made for this is deleted afterwards."""
-    if isinstance(owner, ResultSet):
+    if not isinstance(owner, SavedSet):
         yield owner.result
         return
     with owner.as_result() as result:
@@ -103,11 +103,9 @@ def result_of(owner: ResultSet | SavedSet) -> Iterator[StoredImages]:
 
 def shown_images(owner: ResultSet | SavedSet) -> set[str]:
     """Return the names of the images of a fusion that have layers."""
-    from napari_gmff._napari.layers.result_layers import SHOWN
-
-    if isinstance(owner, ResultSet):
-        return {name for name, layers in owner.layers.items() if layers}
-    return set(SHOWN) & set(owner.images)
+    if isinstance(owner, SavedSet):
+        return set(shown_names(owner.images))
+    return {name for name, layers in owner.layers.items() if layers}
 
 
 def _owner(path: str, layers: Sequence[LayerTuple]) -> ResultSet | SavedSet:
@@ -127,7 +125,7 @@ def _owner_of(path: str, meta: Mapping[str, Any]) -> ResultSet | SavedSet:
             f"{path}: only layers of a fusion are saved this way, and {name!r} is none; select "
             "those, or choose another format"
         )
-    owner = set_with_id(facts.get("set"))
+    owner: ResultSet | None = owner_with_id(facts.get("set"))
     if owner is not None and owner.result.store_path.is_dir():
         return owner
     saved = facts.get(SAVED_KEY)

@@ -11,6 +11,8 @@ from napari_gmff._napari.layers.depth_bar import show_bar_with
 from napari_gmff._napari.layers.layer_stacks import result_transform, shown_array
 from napari_gmff._napari.layers.result_look import look_of, look_of_source, z_of_slices
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff.export.source_type import mark_attributes
+from napari_gmff.marks import RESTORATION_KEY, marked, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +26,24 @@ if TYPE_CHECKING:
 SHOWN = ("confidence", "depth", "focus_index", "max_projection", "fused")
 """Images that become layers, from the bottom of the layer list to its top."""
 
-HIDDEN = ("confidence", "max_projection")
+SHOWN_RESTORED = (
+    "restoration_mask",
+    "contradiction",
+    "spread",
+    "abs_difference",
+    "difference",
+    "restored_mean",
+    "restored",
+)
+"""The same of a restoration, over the fused image."""
+
+HIDDEN = ("confidence", "max_projection", *SHOWN_RESTORED[:-1])
 """Layers that are there but not seen at first."""
 
 
 def layer_channels(spec: ImageSpec, geometry: Geometry) -> list[int | None]:
     """Tell which layers an image needs: one for each channel number, or a single None."""
-    if "c" not in spec.axes or geometry.is_rgb:
+    if "c" not in spec.axes or (geometry.is_rgb and spec.kind == "intensity"):
         return [None]
     return list(range(spec.n_channels))
 
@@ -106,19 +119,21 @@ def result_layer_kwargs(
     Returns
     -------
     dict
-        Without data. Contrast limits are given for every image, so that nothing is computed.
+        Without data. Contrast limits are given for every image, so that nothing is computed. The
+        name of what a model made ends with the mark, and its metadata have the key ``restored``.
     """
-    title = f"{name} {spec.title}"
+    title = f"{name} {unmarked(spec.title)}"
     if channel is not None:
-        title = f"{title} {spec.channels[channel].name}"
+        title = f"{title} {unmarked(spec.channels[channel].name)}"
     facts = {
         "set": set_id,
         "image": spec.name,
         "channel": channel,
         "provenance": provenance,
+        **mark_attributes(spec, provenance.get(RESTORATION_KEY)),
     }
     return {
-        "name": title,
+        "name": marked(title) if spec.is_generated else title,
         "visible": spec.name not in HIDDEN,
         "metadata": {METADATA_KEY: facts},
         **look_of(spec, geometry, provenance, channel),

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_gmff._napari.common.colors import slice_colormap, slice_limits
+from napari_gmff._napari.common.colors import (
+    MARK_COLOR,
+    difference_colormap,
+    slice_colormap,
+    slice_limits,
+)
 from napari_gmff._napari.layers.stack_layers import channel_colormaps
 
 if TYPE_CHECKING:
@@ -54,6 +59,11 @@ def look_of(
         return {"contrast_limits": limits, "colormap": "viridis", **nearest}
     if spec.kind == "confidence":
         return {"contrast_limits": (0.0, 1.0), "colormap": "gray"}
+    if spec.kind == "mask":
+        over_image = {"colormap": MARK_COLOR, "blending": "additive", "opacity": 0.5}
+        return {"contrast_limits": (0.0, 1.0), **over_image, **nearest}
+    if spec.kind in ("difference", "amount"):
+        return _look_of_change(spec, provenance, channel)
     if geometry.is_rgb:
         return {"rgb": True}
     limits = _measured_range(provenance, channel or 0) or _range_of_type(spec.dtype)
@@ -63,6 +73,17 @@ def look_of(
         # The lowest channel covers what lies below; the others are added to it.
         look["blending"] = "opaque" if channel == 0 else "additive"
     return look
+
+
+def _look_of_change(
+    spec: ImageSpec, provenance: Mapping[str, Any], channel: int | None
+) -> dict[str, Any]:
+    """Return colours, and limits that whoever has the pixels replaces by better ones."""
+    low, high = _measured_range(provenance, channel or 0) or (0.0, 1.0)
+    largest = (high - low) / 4
+    if spec.kind == "difference":
+        return {"contrast_limits": (-largest, largest), "colormap": difference_colormap()}
+    return {"contrast_limits": (0.0, largest), "colormap": "magma"}
 
 
 def look_of_source(view: StackView, channel: int | None) -> dict[str, Any]:

@@ -27,7 +27,8 @@ METADATA_KEY = "gmff"
 """Key of `layer.metadata` under which our layers say what they are.
 
 The value is a dict: ``set`` (id of the `ResultSet`, or None), ``image`` (name of the image, such
-as ``"focus_index"``), ``channel`` (number, or None), ``provenance`` (the record of the run).
+as ``"focus_index"``), ``channel`` (number, or None), ``provenance`` (the record of the run). What a
+generative model made has also ``restored`` (`napari_gmff.marks.mark_facts`).
 """
 
 _ALL: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()

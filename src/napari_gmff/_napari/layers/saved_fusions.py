@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_gmff._napari.layers.result_layers import SHOWN
 from napari_gmff._napari.layers.result_sets import METADATA_KEY, FusionLayers, ResultSet
-from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet
+from napari_gmff._napari.layers.saved_results import SAVED_KEY, SavedSet, shown_names
+from napari_gmff.export.layout import has_generated
 from napari_gmff.failures import reading
 from napari_gmff.live_images import LiveImages
 from napari_gmff.results import FusionResult
@@ -119,7 +119,7 @@ class SavedImages:
         SourceError
             If an image cannot be read.
         """
-        names = [name for name in SHOWN if name in self._saved.images]
+        names = shown_names(self._saved.images)
         with reading(str(self._saved.path)):
             live = LiveImages(self._saved.images[name] for name in names)
             for name in names:
@@ -145,9 +145,10 @@ def saved_of(layer: Layer | None) -> SavedSet | None:
     saved = facts.get(SAVED_KEY) if isinstance(facts, dict) else None
     if not isinstance(saved, SavedSet):
         return None
-    # Of a blend there is no depth; it is offered all the same, so that docks can say why.
+    # Of these there is no depth; they are offered all the same, so that docks can say why.
     is_blend = not saved.provenance.get("pixels_copied", True)
-    return saved if is_blend or "depth" in saved.images else None
+    is_generated = has_generated(saved.images, saved.provenance)
+    return saved if is_blend or is_generated or "depth" in saved.images else None
 
 
 def is_partial(fusion: Fusion | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_gmff._napari.layers.result_layers import (
     SHOWN,
+    SHOWN_RESTORED,
     layer_channels,
     layer_levels,
     result_layer_kwargs,
@@ -20,15 +21,18 @@ from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff._napari.layers.stack_layers import LayerTuple, short_name
 from napari_gmff.errors import SourceError
 from napari_gmff.export.atomic import is_result
+from napari_gmff.export.display import display_limits, sample_of
 from napari_gmff.export.imagej_tiff import open_imagej_image
-from napari_gmff.export.layout import IMAGE_NAMES, Geometry, ImageSpec, Kind
+from napari_gmff.export.layout import IMAGE_NAMES, Geometry, ImageSpec, Kind, file_stem
 from napari_gmff.export.pyramid import level_shapes
 from napari_gmff.export.working import create_working_store, write_block
+from napari_gmff.marks import RESTORATION_KEY, is_of_restored, marked, unmarked
 from napari_gmff.provenance import FILE_NAME, read_provenance
 from napari_gmff.reading.computing import computed
 from napari_gmff.reading.open import read_stack
+from napari_gmff.restoration.images import CONTRADICTION_UNIT, restoration_title
 from napari_gmff.result_images import BLENDED_TITLE
-from napari_gmff.results import FusionResult, open_result
+from napari_gmff.results import kind_of_result, open_result
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -55,6 +59,13 @@ _KINDS: dict[str, Kind] = {
     "depth_unrefined": "depth",
     "max_projection": "intensity",
     "corrected": "mask",
+    "restored": "intensity",
+    "restored_mean": "intensity",
+    "restoration_mask": "mask",
+    "difference": "difference",
+    "abs_difference": "amount",
+    "spread": "amount",
+    "contradiction": "amount",
 }
 
 
@@ -123,9 +134,8 @@ class SavedSet:
     def _copied(self) -> StoredImages:
         """Return a copy in a temporary store, made block by block."""
         folder = Path(tempfile.mkdtemp(prefix="napari-gmff-"))
-        result = FusionResult(
-            self.images, self.geometry, dict(self.provenance), folder, is_temporary=True
-        )
+        kind = kind_of_result(self.images, self.provenance)
+        result = kind(self.images, self.geometry, dict(self.provenance), folder, is_temporary=True)
         try:
             group = create_working_store(folder, self.images.values())
             for name, spec in self.images.items():
@@ -155,9 +165,10 @@ def saved_place(path: Path) -> tuple[Path, str | None] | None:
         return (path, None) if is_result(path) else None
     if path.name == FILE_NAME and is_result(path.parent):
         return path.parent, None
-    image = path.name.removesuffix(".tif").removesuffix(".ome")
+    stem = path.name.removesuffix(".tif").removesuffix(".ome")
+    image = next((name for name in IMAGE_NAMES if file_stem(name) == stem), None)
     # Its neighbour tells that it is a result: the file alone may be anyone's.
-    if image in IMAGE_NAMES and (path.parent / FILE_NAME).is_file() and is_result(path.parent):
+    if image is not None and (path.parent / FILE_NAME).is_file() and is_result(path.parent):
         return path.parent, image
     return None
 
@@ -180,6 +191,17 @@ def open_saved(folder: Path) -> SavedSet:
     return SavedSet(folder, result.images, result.geometry, result.provenance, levels)
 
 
+def shown_names(images: Collection[str]) -> list[str]:
+    """Return which images of a result become layers, from the bottom of the layer list to its top.
+
+    Parameters
+    ----------
+    images : collection of str
+        Names of those that it has.
+    """
+    return [name for name in (*SHOWN, *SHOWN_RESTORED) if name in images]
+
+
 def layers_of_saved(saved: SavedSet, only: str | None = None) -> list[LayerTuple]:
     """Describe the layers of a saved result, the fused image last and so on top.
 
@@ -195,7 +217,7 @@ def layers_of_saved(saved: SavedSet, only: str | None = None) -> list[LayerTuple
     list of (data, dict, str)
         The same layers as after the fusion; they belong to no `ResultSet`.
     """
-    names = [only] if only is not None else [name for name in SHOWN if name in saved.images]
+    names = [only] if only is not None else shown_names(saved.images)
     layers: list[LayerTuple] = []
     for name in names:
         spec = saved.images[name]
@@ -204,6 +226,9 @@ def layers_of_saved(saved: SavedSet, only: str | None = None) -> list[LayerTuple
             kwargs = result_layer_kwargs(
                 spec, saved.geometry, saved.provenance, saved.name, channel=channel
             )
+            if spec.kind in ("difference", "amount"):
+                sample = sample_of(spec, saved.levels[name][-1], channel or 0)
+                kwargs["contrast_limits"] = display_limits(spec, sample)
             kwargs["metadata"][METADATA_KEY][SAVED_KEY] = saved
             kwargs["multiscale"] = len(levels) > 1
             layers.append((levels if len(levels) > 1 else levels[0], kwargs, "image"))
@@ -214,7 +239,7 @@ def _open_tiffs(folder: Path) -> SavedSet:
     provenance = read_provenance(folder)
     stacks = {}
     for name, ending in product(IMAGE_NAMES, _OPENERS):
-        file = folder / f"{name}{ending}"
+        file = folder / f"{file_stem(name)}{ending}"
         if file.is_file():
             stacks[name] = _OPENERS[ending](file)
     if not stacks:
@@ -223,12 +248,15 @@ def _open_tiffs(folder: Path) -> SavedSet:
     first = next(iter(stacks.values()))
     geometry = Geometry(first.voxel_size_um[1:], first.origin_yx_um, is_rgb=is_rgb)
     unit = "slice" if provenance["slices"]["z_um"] is None else "µm"
+    n_seeds = len(provenance.get(RESTORATION_KEY, {}).get("seeds", ()))
     images, levels = {}, {}
     for name, stack in stacks.items():
         levels[name] = [_plane_axes(level, stack) for level in stack.levels]
-        images[name] = _spec(name, stack, levels[name][0].shape, unit)
-    if "fused" in images and not provenance.get("pixels_copied", True):
-        images["fused"] = replace(images["fused"], title=BLENDED_TITLE)
+        title = restoration_title(name, n_seeds)
+        if name == "fused" and not provenance.get("pixels_copied", True):
+            title = BLENDED_TITLE
+        title = marked(title) if is_of_restored(provenance) else title
+        images[name] = _spec(name, stack, levels[name][0].shape, unit, title)
     return SavedSet(folder, images, geometry, provenance, levels)
 
 
@@ -243,19 +271,21 @@ def _plane_axes(level: da.Array, stack: FocusStack) -> da.Array:
     return level[time, channel]
 
 
-def _spec(name: str, stack: FocusStack, shape: Sequence[int], unit: str) -> ImageSpec:
+def _spec(name: str, stack: FocusStack, shape: Sequence[int], unit: str, title: str) -> ImageSpec:
     kind = _KINDS[name]
     t_axis = "t" if stack.n_times > 1 else ""
     samples = stack.data.shape[-1] if stack.has_samples else 0
     c_axis = "c" if stack.n_channels > 1 or samples else ""
+    channels = tuple(replace(one, name=unmarked(one.name)) for one in stack.channels)
     return ImageSpec(
         name,
         f"{t_axis}{c_axis}yx",
         tuple(shape),
         stack.dtype,
         kind,
-        unit if kind == "depth" else None,
-        channels=stack.channels if (kind == "intensity" or c_axis) and not samples else (),
+        unit if kind == "depth" else CONTRADICTION_UNIT if name == "contradiction" else None,
+        channels=channels if (kind == "intensity" or c_axis) and not samples else (),
+        title=title,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_gmff._napari.common.field_editors import narrow
-from napari_gmff._napari.common.words import with_mnemonic
+from napari_gmff._napari.common.words import Words, with_mnemonic
+from napari_gmff._napari.layers.one_choice import is_generated, why_no_one_choice
 from napari_gmff._napari.layers.result_sets import result_sets, set_of
 from napari_gmff._napari.layers.saved_fusions import saved_fusions, saved_of
 
@@ -56,10 +57,14 @@ class SetPicker(QWidget):
         self._box.setToolTip("<qt>The fusion to look at; it follows the layer you select.</qt>")
         label = QLabel(with_mnemonic("Fusion", used_letters))
         label.setBuddy(self._box)
-        layout = QHBoxLayout(self)
+        row = QHBoxLayout()
+        row.addWidget(label)
+        row.addWidget(self._box, 1)
+        self._not_measured = Words("problem")
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(label)
-        layout.addWidget(self._box, 1)
+        layout.addLayout(row)
+        layout.addWidget(self._not_measured)
         self.setFocusProxy(self._box)
         self._box.currentIndexChanged.connect(self._on_chosen)
         connections.add(result_sets(viewer).changed, self._offer)
@@ -74,6 +79,11 @@ class SetPicker(QWidget):
     def result_set(self) -> Any:
         """The fusion that is picked; None where the viewer has none."""
         return self._shown
+
+    @property
+    def words(self) -> str:
+        """What is said of a restored layer that is selected; empty where another one is."""
+        return self._not_measured.words
 
     def pick(self, result_set: Fusion) -> None:
         """Pick a fusion of the viewer."""
@@ -106,6 +116,20 @@ class SetPicker(QWidget):
         for one in self._sets:
             if one is found or (saved is not None and getattr(one, "saved", None) is saved):
                 self.pick(one)
+        self._say_what_is_measured()
+
+    def _say_what_is_measured(self) -> None:
+        """Warn where the selected layer was restored, and what is shown is not of that layer."""
+        # A restored image that is picked itself is refused by the dock, in as many words.
+        is_apart = is_generated(self._viewer.layers.selection.active) and self._shown is not None
+        if not is_apart or why_no_one_choice(self._shown):
+            self._not_measured.say("")
+            return
+        name = "" if self._shown is None else self._shown.name
+        self._not_measured.say(
+            "The selected layer was restored by a generative model and is not measured. What is "
+            f"shown here is of the fusion {name}, as it was measured."
+        )
 
     def _on_chosen(self, index: int = 0) -> None:
         index = self._box.currentIndex()
@@ -113,3 +137,4 @@ class SetPicker(QWidget):
         if chosen is not self._shown:
             self._shown = chosen
             self.picked.emit(chosen)
+            self._say_what_is_measured()

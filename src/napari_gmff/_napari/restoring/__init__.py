@@ -1,0 +1,1 @@
+"""The dock *Restore (generative)*: consent, weights, mask, run, comparison."""
