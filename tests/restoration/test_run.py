@@ -67,17 +67,19 @@ def test_nothing_is_generated_unless_that_was_asked_for_in_so_many_words(fused, 
     assert restorer.given == []
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
 @pytest.mark.parametrize(
-    ("axes", "shape"),
+    ("axes", "shape", "dtype"),
     [
-        ("ZYX", (3, 90, 70)),
-        ("CZYX", (2, 3, 90, 70)),
-        ("TZYX", (2, 3, 90, 70)),
-        ("TCZYX", (2, 2, 3, 90, 70)),
+        ("ZYX", (3, 90, 70), "uint8"),
+        ("ZYX", (3, 90, 70), "uint16"),
+        ("ZYX", (3, 90, 70), "int16"),
+        ("ZYX", (3, 90, 70), "float32"),
+        ("CZYX", (2, 3, 90, 70), "uint8"),
+        ("TZYX", (2, 3, 90, 70), "int16"),
+        ("TCZYX", (2, 2, 3, 90, 70), "float32"),
     ],
 )
-def test_outside_the_mask_every_bit_is_that_of_the_fused_image(dtype: str, axes: str, shape):
+def test_outside_the_mask_every_bit_is_that_of_the_fused_image(axes: str, shape, dtype: str):
     with fuse(stack_of(textured(shape, dtype), axes), **FAST) as fused:
         with restored_with(fused, brighter(), n_seeds=2) as result:
             before, mask = fused.fused.compute(), area_mask()
@@ -117,8 +119,18 @@ def test_outside_the_mask_of_colour_pictures_every_bit_stays_and_alpha_everywher
     np.testing.assert_allclose(after[0][deep], expected, atol=0.51)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
-@pytest.mark.parametrize("input_range", ["auto", "dtype", (0.2, 0.7)])
+@pytest.mark.parametrize(
+    ("dtype", "input_range"),
+    [
+        ("uint8", "auto"),
+        ("uint8", (0.2, 0.7)),
+        ("uint16", "auto"),
+        ("uint16", "dtype"),
+        ("int16", "dtype"),
+        ("float32", "auto"),
+        ("float32", (0.2, 0.7)),
+    ],
+)
 def test_a_model_that_changes_nothing_changes_no_bit(dtype: str, input_range):
     stack = stack_of(textured(dtype=dtype))
     with fuse(stack, **FAST) as fused:
@@ -348,6 +360,19 @@ def test_every_step_of_the_model_is_reported(fused):
     assert [step.seed for step in model] == [3] * 4 + [4] * 4
     assert [step.seed_number for step in model] == [1] * 4 + [2] * 4
     assert {(step.image_number, step.n_images) for step in model} == {(1, 1)}
+
+
+def test_what_the_model_has_to_say_is_told_once_and_kept(fused):
+    restorer, told = brighter(), []
+    restorer.notes = ["told before"]
+
+    def listen(progress) -> None:
+        told.extend(progress.notes)
+        if progress.stage == "restore" and progress.done == 1:
+            restorer.notes.append("tiles of 256 px: memory ran out")
+
+    with restored_with(fused, restorer, n_seeds=2, on_progress=listen) as result:
+        assert told == result.restoration["warnings"] == ["tiles of 256 px: memory ran out"]
 
 
 def test_a_cancelled_run_leaves_nothing_behind(fused, temporary: Path, tmp_path: Path):

@@ -105,8 +105,9 @@ def test_of_several_channels_the_one_that_contradicts_most_counts():
             found = result.contradiction.compute()
             parts = result.restoration["parts"]
     assert found.shape == (90, 70)
-    assert min(found[40:44, 10:14].min(), found[40:44, 50:54].min()) > 0.5
-    assert found[:, 28:36].max() < 0.1 * found[40:44, 10:14].min()
+    at_spots = min(found[40:44, 10:14].mean(), found[40:44, 50:54].mean())
+    assert at_spots > 0.6
+    assert found[:, 28:36].max() < 0.3 * at_spots
     assert [part["channels"] for part in parts] == [[0], [1]]
 
 
