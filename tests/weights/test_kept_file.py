@@ -126,6 +126,11 @@ def test_a_model_for_something_else_is_refused_before_it_is_hashed(store, checkp
         resolve_weights("large", "stackmff-v4", store=store)
 
 
+def test_a_checkpoint_with_a_misleading_name_is_read_all_the_same(checkpoint, tmp_path):
+    misnamed = checkpoint.rename(tmp_path / "model.safetensors")
+    assert torch.equal(load_state_dict(misnamed, maps_file=True)["a"], STATE["a"])
+
+
 def test_tensors_beside_the_state_of_a_training_program_are_found(tmp_path):
     torch.save({"state_dict": STATE, "global_step": 3}, tmp_path / "last.ckpt")
     assert torch.equal(load_state_dict(tmp_path / "last.ckpt")["a"], STATE["a"])

@@ -93,6 +93,7 @@ def add_restore_parser(subparsers: Any) -> None:
 def _restore(args: argparse.Namespace) -> int:
     from napari_gmff.export.atomic import check_output
     from napari_gmff.restoration.models.load import check_ready, load_restorer
+    from napari_gmff.restoration.models.prompts import has_prompts
 
     if not args.accept_generative:
         raise ConsentError(
@@ -115,6 +116,8 @@ def _restore(args: argparse.Namespace) -> int:
             check_output(output, args.overwrite)
         for fused in args.fused:
             _opened(fused).close()
+        if not has_prompts(params.base) and not (args.quiet or args.json):
+            print(f"napari-gmff: embedding the prompts of {params.base}, once", file=sys.stderr)
         with ByteBar("Checking models", quiet=args.quiet or not sys.stderr.isatty()) as bar:
             restorer = load_restorer(params, progress=bar.update)
         tested = _self_test(args, params, restorer) if args.self_test else None

@@ -104,9 +104,10 @@ def _load_torch(path: Path, maps_file: bool) -> object:
 
     _screen_archive(path)
     try:
-        if maps_file:  # which torch does by path only
+        # Torch maps files by path only, and there it would believe the ending.
+        if maps_file and path.suffix != ".safetensors":
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        with path.open("rb") as file:  # given a path, torch would believe the ending
+        with path.open("rb") as file:
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path}: refused, {_refused_global(error)}") from None

@@ -9,6 +9,7 @@ from napari_gmff import FuseParams
 from napari_gmff._napari.fusing import weights_editor as module
 from napari_gmff._napari.fusing.weights_editor import WeightsEditor, WeightsList, known_weights
 from napari_gmff.params import validated
+from napari_gmff.weights.card import CHECKPOINT_FILE, described
 from napari_gmff.weights.catalog import AUTHORS_V4
 from napari_gmff.weights.obtain import import_model
 from napari_gmff.weights.store import ModelStore
@@ -59,6 +60,17 @@ def test_stored_models_and_those_to_get_are_listed(tmp_path, monkeypatch):
     found = known_weights()
     assert found.here == [("mine", "mine")]
     assert found.elsewhere == [("authors-v4 (to get: 4 MB)", AUTHORS_V4.name)]
+
+
+def test_models_that_restore_are_not_offered_for_fusing(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_GMFF_MODELS", str(tmp_path / "models"))
+    file = random_weights(tmp_path)
+    ModelStore().add_file(
+        file,
+        CHECKPOINT_FILE,
+        lambda _: described(name="diffbir-v2", title="DiffBIR v2", architecture="diffbir-v2"),
+    )
+    assert known_weights().here == []
 
 
 def test_weights_that_are_not_here_can_be_got(editor, qtbot, monkeypatch):

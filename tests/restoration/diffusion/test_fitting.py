@@ -43,3 +43,12 @@ def test_an_enlarged_image_comes_back_nearly_as_it_was():
     enlarged = size.apply(image)
     assert enlarged.shape == (3, 512, 666)
     assert np.abs(size.undo(enlarged) - image)[:, 2:-2, 2:-2].max() < 0.03
+
+
+def test_an_image_that_may_not_be_written_is_enlarged_without_a_warning():
+    image = np.broadcast_to(np.linspace(0, 1, 80, dtype=np.float32), (3, 64, 80))
+    assert not image.flags.writeable
+    assert fit((64, 80), 128).apply(image).shape == (3, 128, 160)
+    image = np.ones((3, 64, 80), np.float32)
+    image.flags.writeable = False
+    np.testing.assert_allclose(fit((64, 80), 128).apply(image), 1, atol=1e-5)

@@ -85,7 +85,7 @@ def fit(shape_yx: tuple[int, int], least_side_px: int = LEAST_SIDE_PX) -> Fit:
 def _resized(image: NDArray[np.float32], shape_yx: tuple[int, int]) -> NDArray[np.float32]:
     if image.shape[1:] == shape_yx:
         return image
-    tensor = torch.from_numpy(np.ascontiguousarray(image))[None]
+    tensor = torch.from_numpy(np.array(image))[None]  # a copy: it may be read-only
     resized = F.interpolate(tensor, shape_yx, mode="bicubic", align_corners=False, antialias=True)
     result: NDArray[np.float32] = resized[0].numpy()
     return result

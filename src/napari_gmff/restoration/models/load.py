@@ -44,8 +44,10 @@ def check_ready(params: RestoreParams, store: ModelStore | None = None) -> None:
     ParameterError
         If a name stands for a model of another kind.
     """
-    from napari_gmff.restoration.diffusion.extra import diffusers_module
+    from napari_gmff.restoration.diffusion.extra import diffusers_module, has_diffusers
 
+    if not has_diffusers():
+        diffusers_module()  # raises; importing it, which takes seconds, comes last
     store = ModelStore() if store is None else store
     chosen: tuple[tuple[str, str, Role], ...] = (
         ("base", params.base, "base"),
