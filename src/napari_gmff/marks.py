@@ -28,9 +28,20 @@ RESTORATION_KEY = "restoration"
 """Key of a record (provenance) that says how its images were restored; absent from a fusion's."""
 
 
+SOURCE_KEY = "restored"
+"""Key of the metadata of a stack whose own pixels a generative model made; holds the mark."""
+
+
 def is_restored(provenance: object) -> bool:
     """Tell from a record whether a generative model made pixels of the result."""
     return isinstance(provenance, dict) and isinstance(provenance.get(RESTORATION_KEY), dict)
+
+
+def is_of_restored(provenance: object) -> bool:
+    """Tell from a record whether the very stack that was fused held restored pixels."""
+    source = provenance.get("source") if isinstance(provenance, dict) else None
+    metadata = source.get("metadata") if isinstance(source, dict) else None
+    return isinstance(metadata, dict) and SOURCE_KEY in metadata
 
 
 def marked(title: str) -> str:

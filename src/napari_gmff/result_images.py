@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_gmff.export.layout import Geometry, ImageSpec
+from napari_gmff.marks import marked
 from napari_gmff.reading.stack import Channel
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ def result_images(
 
     `depth_unrefined` is there where depth is refined; `max_projection` where it is asked for. A
     blend chooses no slices, so it has no index, no depth and no confidence. Where each channel is
-    focused by itself, maps have a C axis of the stack's channels.
+    focused by itself, maps have a C axis of the stack's channels. Where a generative model made
+    pixels of the stack, all titles end with the mark.
     """
     channels = _channels(stack)
     times = (len(plan.times),) if len(plan.times) > 1 else ()
@@ -77,6 +80,9 @@ def result_images(
             images.append(map_of("depth_unrefined", np.float32, "depth", unit))
     if params.projections:
         images.append(intensity("max_projection"))
+    if stack.is_restored:
+        # What comes from invented pixels is no measurement either.
+        images = [replace(image, title=marked(image.title)) for image in images]
     return {image.name: image for image in images}
 
 

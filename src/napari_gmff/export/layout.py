@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_gmff.errors import ParameterError
-from napari_gmff.marks import is_restored, marked
+from napari_gmff.marks import is_marked, is_restored, marked
 from napari_gmff.reading.stack import Channel
 
 Kind = Literal["intensity", "index", "depth", "confidence", "mask", "difference", "amount"]
@@ -115,8 +115,8 @@ class ImageSpec:
 
     @property
     def is_generated(self) -> bool:
-        """Whether a generative model made the image, so that it is no measurement."""
-        return self.name in GENERATED
+        """Whether a generative model made the image, or what it comes from; no measurement."""
+        return self.name in GENERATED or is_marked(self.title)
 
     @property
     def n_times(self) -> int:

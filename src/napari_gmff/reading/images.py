@@ -13,6 +13,7 @@ import numpy as np
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.arrays import OrderedArray
 from napari_gmff.reading.axes import AxisPlan, check_dtype
+from napari_gmff.reading.generated import is_generated_picture, is_generated_tiff, with_mark
 from napari_gmff.reading.image_files import ImageHeader, decode_image, kind_of, read_header
 from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.plane_cache import CachedPlanes
@@ -102,7 +103,7 @@ def read_images(
             data = _whole_slices(slices, label, undo)
         closing = undo.pop_all()
     headers = [one for one in slices if isinstance(one, ImageHeader)]
-    return FocusStack(
+    stack = FocusStack(
         data=data,
         name=name,
         voxel_size_um=(None, *(size_yx or (None, None))),
@@ -111,6 +112,13 @@ def read_images(
         storage=_storage(paths, slices),
         _close=closing.close,
     )
+    return with_mark(stack) if any(map(_is_generated, slices)) else stack
+
+
+def _is_generated(one: Slice) -> bool:
+    if isinstance(one, TiffSlice):
+        return is_generated_tiff(one.opened, 0)
+    return is_generated_picture(one.path)
 
 
 def _storage(paths: Sequence[Path], slices: Sequence[Slice]) -> Storage:

@@ -46,6 +46,8 @@ class OmeImage:
         The positions state no unit and were taken as µm.
     origin_yx_um : tuple of (float or None)
         Position (y, x) of the first plane.
+    description : str
+        As the file says, or empty.
     """
 
     name: str
@@ -56,6 +58,7 @@ class OmeImage:
     z_um: dict[int, float] = field(default_factory=dict)
     z_without_unit: bool = False
     origin_yx_um: tuple[float | None, float | None] = (None, None)
+    description: str = ""
 
     @property
     def n_planes(self) -> int:
@@ -111,7 +114,8 @@ def ome_images(name: str, root: Element) -> list[OmeImage]:
     found = []
     for image in _children(root, "Image"):
         for pixels in _children(image, "Pixels"):
-            found.append(_image(name, image.get("Name", ""), pixels))
+            said = "\n".join(one.text or "" for one in _children(image, "Description"))
+            found.append(_image(name, image.get("Name", ""), said, pixels))
             break
     return found
 
@@ -225,7 +229,7 @@ def color_from_ome(value: str | None) -> str | None:
     return None if number is None else f"{(number & 0xFFFFFFFF) >> 8:06X}"
 
 
-def _image(name: str, title: str, pixels: Element) -> OmeImage:
+def _image(name: str, title: str, description: str, pixels: Element) -> OmeImage:
     sizes = {}
     for axis in "TCZYX":
         value = pixels.get(f"Size{axis}", "")
@@ -255,6 +259,7 @@ def _image(name: str, title: str, pixels: Element) -> OmeImage:
             plane.get("PositionZ") and not plane.get("PositionZUnit") for plane in planes
         ),
         origin_yx_um=_origin(planes),
+        description=description,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.arrays import OrderedArray, as_dask
 from napari_gmff.reading.axes import check_dtype, plan_axes
+from napari_gmff.reading.generated import names_are_marked, with_mark
 from napari_gmff.reading.messages import note_of_more
 from napari_gmff.reading.ome_zarr_groups import image_paths, stacks_among_images
 from napari_gmff.reading.ome_zarr_metadata import (
@@ -167,7 +168,7 @@ def _stack(
     channels = image.channels if image is not None else ()
     kind = "Zarr array" if image is None else f"OME-Zarr {image.version}"
     places = (plan.letters.index("Y"), plan.letters.index("X"))
-    return FocusStack(
+    stack = FocusStack(
         data=levels[0],
         name=name,
         voxel_size_um=sizes,
@@ -179,6 +180,8 @@ def _stack(
         notes=plan.notes,
         storage=storage_of_zarr(arrays[0], kind, address, places),
     )
+    is_generated = image is not None and names_are_marked(image.name, image.channels)
+    return with_mark(stack) if is_generated else stack
 
 
 def _shrinking(levels: tuple[da.Array, ...]) -> tuple[da.Array, ...]:

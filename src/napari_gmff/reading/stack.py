@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_gmff.errors import ParameterError
+from napari_gmff.marks import SOURCE_KEY
 from napari_gmff.reading.fingerprint import fingerprint_of
 
 if TYPE_CHECKING:
@@ -103,6 +104,11 @@ class FocusStack:
     def has_samples(self) -> bool:
         """Whether each pixel holds interleaved colour samples (RGB or RGBA)."""
         return bool(self.data.ndim == 6)
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the files say that a generative model made pixels of the stack."""
+        return SOURCE_KEY in self.metadata
 
     @property
     def n_times(self) -> int:

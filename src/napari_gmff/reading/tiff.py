@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.axes import AxisPlan, axes_that_count, check_dtype, plan_axes
+from napari_gmff.reading.generated import is_generated_tiff, with_mark
 from napari_gmff.reading.messages import first_line, note_of_more
 from napari_gmff.reading.stack import FocusStack
 from napari_gmff.reading.storage import storage_of_tiff
@@ -72,7 +73,7 @@ def read_tiff(
         except Exception as error:
             raise SourceError(f"{opened.name}: damaged TIFF ({first_line(error)})") from error
         closing = undo.pop_all()
-    return FocusStack(
+    stack = FocusStack(
         data=levels[0],
         name=path.name,
         voxel_size_um=facts.voxel_size_um,
@@ -90,6 +91,7 @@ def read_tiff(
         storage=storage_of_tiff(chosen, _kind_in_words(opened, chosen), path),
         _close=closing.close,
     )
+    return with_mark(stack) if is_generated_tiff(opened, series) else stack
 
 
 def stacks_among_series(opened: OpenedTiff, axes: str | None = None) -> list[int]:

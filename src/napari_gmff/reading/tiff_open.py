@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, tostring
 import numpy as np
 
 from napari_gmff.errors import SourceError
+from napari_gmff.reading.generated import xmp_of
 from napari_gmff.reading.messages import first_line
 from napari_gmff.reading.micromanager import (
     check_mmstack,
@@ -61,6 +62,8 @@ class OpenedTiff:
         Other files that hold planes of it.
     n_pages : int
         Pages in the file itself.
+    xmp : bytes
+        Of the first page; empty where there is none.
     """
 
     path: Path
@@ -71,6 +74,7 @@ class OpenedTiff:
     facts: list[ImageFacts] = field(default_factory=list)
     linked: tuple[str, ...] = ()
     n_pages: int = 0
+    xmp: bytes = b""
 
 
 def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
@@ -122,7 +126,8 @@ def open_tiff(path: Path, name: str | None = None) -> OpenedTiff:
             series = [part for one in tiff.series for part in split_positions(one)]
             facts = _facts_of_makers(tiff, path, series, logged)
             linked = linked or _files_beside(path, series)
-            opened = OpenedTiff(path, name, tiff, series, [], facts, linked, n_pages)
+            xmp = xmp_of(tiff)
+            opened = OpenedTiff(path, name, tiff, series, [], facts, linked, n_pages, xmp)
             for one in series:
                 for level in one.levels:
                     _load_pages(level)

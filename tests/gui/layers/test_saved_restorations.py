@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -14,14 +16,19 @@ from napari_gmff._napari.files.save_command import layers_of_fusion
 from napari_gmff._napari.files.writer import save_layers, save_pictures
 from napari_gmff._napari.heights.surface import SurfaceWidget
 from napari_gmff._napari.inspecting.inspector import FocusInspector
+from napari_gmff._napari.layers.layer_stacks import stack_of as stack_of_layer
+from napari_gmff._napari.layers.layer_stacks import understood
+from napari_gmff._napari.layers.one_choice import why_no_one_choice
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
 from napari_gmff._napari.layers.saved_results import layers_of_saved, open_saved, saved_place
 from napari_gmff.errors import OutputError
 from napari_gmff.export.layout import GENERATED, file_stem
 from napari_gmff.marks import AI_MARK, RESTORED_SOURCE_TYPE
 from napari_gmff.params import FORMATS
+from napari_gmff.reading.generated import with_mark
 from napari_gmff.restoration_result import RestorationResult
 from tests.gui.restored import saved_restoration
+from tests.gui.sets import fused_set
 from tests.restoration.made_restorations import CONTRADICTION, SPREAD
 from tests.stacks import stack_of, textured
 
@@ -191,3 +198,41 @@ def test_the_correction_dock_says_that_it_corrects_the_fusion(viewer, tmp_path, 
     assert REFUSED in widget.picker.words and "of the fusion relief" in widget.picker.words
     viewer.layers.selection.active = fused.layers["fused"][0]
     assert widget.picker.words == ""
+
+
+def test_a_restored_file_that_was_moved_opens_as_a_marked_layer(viewer, tmp_path):
+    stack = stack_of(textured((2, 4, 90, 70)), "CZYX")
+    saved_restoration(viewer, tmp_path / "saved", format="ome-tiff", stack=stack)
+    moved = shutil.copy(tmp_path / "saved" / "ai-restored.ome.tif", tmp_path / "moth.ome.tif")
+    layers = read(moved)
+    assert [kwargs["name"] for _, kwargs, _ in layers] == [
+        f"moth channel {number} {AI_MARK}" for number in (0, 1)
+    ]
+    assert all("gmff_restored" in kwargs["metadata"] for _, kwargs, _ in layers)
+    unmarked = read(shutil.copy(tmp_path / "saved" / "fused.ome.tif", tmp_path / "a.ome.tif"))
+    assert [kwargs["name"] for _, kwargs, _ in unmarked] == ["a channel 0", "a channel 1"]
+
+
+def test_a_stack_made_of_restored_layers_is_still_restored(viewer):
+    pixels = textured((4, 96, 128))
+    layer = viewer.add_image(pixels, name=f"moth restored {AI_MARK}")
+    stack = stack_of_layer(understood(layer, viewer.layers))
+    assert stack.is_restored
+    layer.name = "moth"
+    assert not stack_of_layer(understood(layer, viewer.layers)).is_restored
+
+
+def test_docks_refuse_what_was_fused_from_restored_slices(viewer, qtbot, tmp_path):
+    stack = with_mark(stack_of(textured((4, 96, 128))))
+    made = fused_set(viewer, stack)
+    names = [layer.name for layers in made.layers.values() for layer in layers]
+    assert all(name.endswith(AI_MARK) for name in names)
+    assert REFUSED in why_no_one_choice(made)
+    path = made.result.save(tmp_path / "saved", format="ome-tiff")
+    viewer.layers.clear()
+    for data, kwargs, _ in layers_of_saved(open_saved(path)):
+        viewer.add_image(data, **kwargs)
+    assert all(layer.name.endswith(AI_MARK) for layer in viewer.layers)
+    inspector = FocusInspector(viewer)
+    qtbot.addWidget(inspector)
+    assert REFUSED in inspector.empty_words

@@ -11,10 +11,12 @@ from napari_gmff._napari.layers.layer_places import (
     result_transform,
     shown_array,
 )
+from napari_gmff._napari.layers.one_choice import is_generated
 from napari_gmff._napari.layers.stack_views import StackView, finest, is_image, understood
 from napari_gmff.errors import SourceError
 from napari_gmff.reading.arrays import OrderedArray, as_dask, ordered
 from napari_gmff.reading.axes import AxisPlan
+from napari_gmff.reading.generated import with_mark
 from napari_gmff.reading.planes import evenly
 from napari_gmff.reading.stack import FocusStack
 
@@ -70,7 +72,8 @@ def _stack_of_data(view: StackView) -> FocusStack:
     arrays = [_lazy(finest(layer), plan, layer.name) for layer in view.layers]
     data = arrays[0] if len(arrays) == 1 else da.concatenate(arrays, axis=1)
     letters = "".join(letter or "-" for letter in plan.letters)
-    return FocusStack(data=data, name=view.name, metadata={"reader": "napari", "axes": letters})
+    stack = FocusStack(data=data, name=view.name, metadata={"reader": "napari", "axes": letters})
+    return with_mark(stack) if any(map(is_generated, view.layers)) else stack
 
 
 def _lazy(array: Any, plan: AxisPlan, name: str) -> da.Array:

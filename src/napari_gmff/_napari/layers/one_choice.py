@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff._napari.layers.stack_layers import RESTORED_KEY
 from napari_gmff.export.layout import has_generated
-from napari_gmff.marks import is_marked
+from napari_gmff.marks import is_marked, is_of_restored
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -19,7 +20,11 @@ def is_generated(layer: Layer | None) -> bool:
     if layer is None:
         return False
     facts = layer.metadata.get(METADATA_KEY)
-    return is_marked(layer.name) or (isinstance(facts, dict) and "restored" in facts)
+    return (
+        is_marked(layer.name)
+        or (isinstance(facts, dict) and "restored" in facts)
+        or RESTORED_KEY in layer.metadata
+    )
 
 
 def why_no_one_choice(fusion: Fusion | None) -> str:
@@ -37,11 +42,17 @@ def why_no_one_choice(fusion: Fusion | None) -> str:
     """
     if fusion is None:
         return ""
-    if has_generated(fusion.result.images, fusion.result.provenance):
+    record = fusion.result.provenance
+    if has_generated(fusion.result.images, record):
         return (
             "This image was restored by a generative model, which invents plausible detail. It is "
             "no measurement: it has no focus map, no depth and no confidence, and nothing is "
             "measured on it. Pick or open the fusion that it was made from."
+        )
+    if is_of_restored(record):
+        return (
+            "The stack of this fusion was restored by a generative model, as its files say. What "
+            "comes from it is no measurement: fuse the slices as the microscope wrote them."
         )
     if not fusion.result.pixels_copied:
         engine = fusion.result.provenance.get("engine", "its engine")

@@ -26,7 +26,7 @@ from napari_gmff.export.imagej_tiff import open_imagej_image
 from napari_gmff.export.layout import IMAGE_NAMES, Geometry, ImageSpec, Kind, file_stem
 from napari_gmff.export.pyramid import level_shapes
 from napari_gmff.export.working import create_working_store, write_block
-from napari_gmff.marks import RESTORATION_KEY, unmarked
+from napari_gmff.marks import RESTORATION_KEY, is_of_restored, marked, unmarked
 from napari_gmff.provenance import FILE_NAME, read_provenance
 from napari_gmff.reading.computing import computed
 from napari_gmff.reading.open import read_stack
@@ -252,10 +252,11 @@ def _open_tiffs(folder: Path) -> SavedSet:
     images, levels = {}, {}
     for name, stack in stacks.items():
         levels[name] = [_plane_axes(level, stack) for level in stack.levels]
-        title = restoration_title(name, n_seeds) if name in SHOWN_RESTORED else ""
+        title = restoration_title(name, n_seeds)
+        if name == "fused" and not provenance.get("pixels_copied", True):
+            title = BLENDED_TITLE
+        title = marked(title) if is_of_restored(provenance) else title
         images[name] = _spec(name, stack, levels[name][0].shape, unit, title)
-    if "fused" in images and not provenance.get("pixels_copied", True):
-        images["fused"] = replace(images["fused"], title=BLENDED_TITLE)
     return SavedSet(folder, images, geometry, provenance, levels)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_gmff._napari.layers.display_range import display_range
+from napari_gmff.marks import mark_facts, marked, unmarked
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SOURCE_KEY = "gmff_source"
 """Key of `layer.metadata` under which a layer keeps the `StackSource` that it shows."""
+
+RESTORED_KEY = "gmff_restored"
+"""Key under which a layer says that a generative model made pixels of the stack it shows."""
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -143,9 +147,11 @@ def layers_of_stack(source: StackSource, name: str | None = None) -> list[LayerT
         levels = [_channel(level, number, axes) for level in stack.levels]
         names.append(levels[0].name)
         several = stack.n_channels > 1
+        title = f"{name} {unmarked(channel.name)}" if several else name
+        restored = {RESTORED_KEY: mark_facts(stack.metadata)} if stack.is_restored else {}
         kwargs: dict[str, Any] = {
-            "name": f"{name} {channel.name}" if several else name,
-            "metadata": {SOURCE_KEY: source},
+            "name": marked(title) if stack.is_restored else title,
+            "metadata": {SOURCE_KEY: source, **restored},
             "multiscale": len(levels) > 1,
             "axis_labels": tuple(axes.lower()),
             **placement_of(stack, axes),
