@@ -59,7 +59,7 @@ class Restorer(Protocol):
         Yields
         ------
         StepDone
-            After each step.
+            After each step, and as often in between as the work can be stopped there.
 
         Returns
         -------
