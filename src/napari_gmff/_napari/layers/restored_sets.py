@@ -69,7 +69,7 @@ class RestoredSet:
         self.result.close()
 
 
-def restored_sets(viewer: ViewerModel) -> ResultSets:
+def restored_sets(viewer: ViewerModel) -> ResultSets[RestoredSet]:
     """Return the restorations of a viewer; one leaves with the last of its layers."""
     return sets_of_kind(viewer, "restored")
 

@@ -78,7 +78,8 @@ class RestorationPage(QWidget):
     ) -> None:
         super().__init__()
         self._viewer = viewer
-        self._models = (RestoreParams().base, RestoreParams().model)
+        defaults = validated(RestoreParams, {})
+        self._models = (defaults.base, defaults.model)
         self.sets = SetPicker(viewer, used_letters, connections, with_saved=True)
         self.form = ParameterForm(
             RestoreParams,

@@ -162,7 +162,7 @@ class RestorationParts:
         shape = planes.shape
         masks = [mask_of_confidence(plane, below) for plane in planes.reshape(-1, *shape[-2:])]
         mask = np.stack(masks).reshape(shape)
-        return mask.any(axis=axes.index("c")) if "c" in axes else mask
+        return np.asarray(mask.any(axis=axes.index("c"))) if "c" in axes else mask
 
     def estimate_s(
         self, params: RestoreParams, masks: Sequence[NDArray[np.bool_]], n_groups: int
