@@ -78,7 +78,7 @@ def _model(model: Mapping[str, Any], cite: Cite) -> str:
     cited = f" {cite(model['citation'])}" if model.get("citation") else ""
     return (
         f"{model.get('title') or model.get('name')}{cited} (sha256 {model.get('sha256')}, licence "
-        f"{model.get('license')})"
+        f"{model.get('license_name') or model.get('license')})"
     )
 
 

@@ -109,6 +109,11 @@ def test_a_fused_image_is_restored_inside_its_mask_and_marked(tiny, files, tmp_p
         assert hashes == {tiny.card(name).sha256 for name in ("tiny-base", "diffbir-v2")}
         assert record["parameters"]["steps"] == 2
         assert "IFControlNet" not in json.dumps(record)
+    assert main(["methods", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "DiffBIR v2" in text
+    assert "CreativeML Open RAIL++-M" in text
+    assert "IFControlNet" not in text
 
 
 def test_several_images_are_restored_into_a_folder(tiny, files, tmp_path, capsys):

@@ -350,6 +350,19 @@ def test_every_step_of_the_model_is_reported(fused):
     assert {(step.image_number, step.n_images) for step in model} == {(1, 1)}
 
 
+def test_what_the_model_has_to_say_is_told_once_and_kept(fused):
+    restorer, told = brighter(), []
+    restorer.notes = ["told before"]
+
+    def listen(progress) -> None:
+        told.extend(progress.notes)
+        if progress.stage == "restore" and progress.done == 1:
+            restorer.notes.append("tiles of 256 px: memory ran out")
+
+    with restored_with(fused, restorer, n_seeds=2, on_progress=listen) as result:
+        assert told == result.restoration["warnings"] == ["tiles of 256 px: memory ran out"]
+
+
 def test_a_cancelled_run_leaves_nothing_behind(fused, temporary: Path, tmp_path: Path):
     before = sorted(temporary.iterdir())
     restorer, out = brighter(), tmp_path / "out.ome.zarr"

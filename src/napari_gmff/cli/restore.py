@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,9 @@ from napari_gmff.restoration.params import RestoreParams
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.restoration.restorer import Restorer
@@ -114,8 +116,9 @@ def _restore(args: argparse.Namespace) -> int:
             _make_folder(args.output)
         for output in outputs:
             check_output(output, args.overwrite)
-        for fused in args.fused:
-            _opened(fused).close()
+        for path in args.fused:
+            with _opened(path) as fused:
+                _mask(args, fused)
         if not has_prompts(params.base) and not (args.quiet or args.json):
             print(f"napari-gmff: embedding the prompts of {params.base}, once", file=sys.stderr)
         with ByteBar("Checking models", quiet=args.quiet or not sys.stderr.isatty()) as bar:
@@ -152,14 +155,12 @@ def _restore_one(
     from contextlib import ExitStack
 
     from napari_gmff.export.atomic import check_not_source
-    from napari_gmff.restoration.mask_files import read_mask
     from napari_gmff.restoration.run import restore
 
     started = time.perf_counter()
     with ExitStack() as closing:
         fused = closing.enter_context(_opened(path))
         check_not_source(output, [str(path)])
-        mask = None if args.mask is None else read_mask(args.mask, _shape_tyx(fused))
         stack = None
         if args.stack is not None:
             stack = closing.enter_context(_opened_stack(args.stack, fused))
@@ -168,7 +169,7 @@ def _restore_one(
                 fused,
                 accept_generative=args.accept_generative,
                 stack=stack,
-                mask=mask,
+                mask=_mask(args, fused),
                 restorer=restorer,
                 params=params,
                 output=output,
@@ -234,10 +235,15 @@ def _opened_stack(source: str, fused: FusionResult) -> AbstractContextManager[Fo
     return read_stack(source, **options)
 
 
-def _shape_tyx(fused: FusionResult) -> Sequence[int]:
+def _mask(args: argparse.Namespace, fused: FusionResult) -> NDArray[np.bool_] | None:
+    """Read the mask that was given, if one was."""
+    from napari_gmff.restoration.mask_files import read_mask
+
+    if args.mask is None:
+        return None
     spec = fused.images["fused"]
     sizes = dict(zip(spec.axes, spec.shape, strict=True))
-    return tuple(sizes[axis] for axis in "tyx" if axis in sizes)
+    return read_mask(args.mask, tuple(sizes[axis] for axis in "tyx" if axis in sizes))
 
 
 def _report(

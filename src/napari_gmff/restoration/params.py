@@ -35,7 +35,7 @@ class RestoreParams(BaseModel):
         0.2,
         title="Restore below confidence",
         description="Pixels whose focus confidence is lower are restored; all others stay as "
-        "measured. Without effect where a mask is given.",
+        "measured, and so do areas of fewer than 64 pixels. Without effect where a mask is given.",
     )
     feather_px: int = Field(
         8,

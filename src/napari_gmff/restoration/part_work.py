@@ -108,6 +108,7 @@ class PartWork:
     ) -> None:
         self._part, self._params, self._restorer = part, params, restorer
         self._name = source.name
+        self._n_notes_told = len(getattr(restorer, "notes", ()))
         self._pixels = source.pixels(part.time, part.channels, part.box)
         mask = source.mask(part.time, part.channels)[part.box.slices]
         self._weight = feathered(mask, params.feather_px)
@@ -200,7 +201,13 @@ class PartWork:
                 except StopIteration as finished:
                     return self._checked(finished.value, given)
                 n_steps = max(step.total, 1)
-                yield progress(min(step.done, n_steps))
+                yield replace(progress(min(step.done, n_steps)), notes=self._fresh_notes())
+
+    def _fresh_notes(self) -> tuple[str, ...]:
+        """Return what the model has to say since the last time, such as how memory was saved."""
+        notes = tuple(getattr(self._restorer, "notes", ()))
+        fresh, self._n_notes_told = notes[self._n_notes_told :], len(notes)
+        return fresh
 
     def _checked(self, restored: Any, given: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what the model gave, if it is an image of the right size."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_gmff.params import Format
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.restoration.params import RestoreParams
+    from napari_gmff.restoration.part_work import RestoredPart
     from napari_gmff.restoration.restorer import Restorer
     from napari_gmff.results import FusionResult
 
@@ -157,10 +158,23 @@ class RestorationRun:
             for number, part in enumerate(parts, start=1):
                 if part.time == time:
                     work = PartWork(part, source, self.params, restorer, slices)
-                    restored = yield from work.iterate(number, len(parts))
+                    restored = yield from self._noted(work.iterate(number, len(parts)))
                     store.write_part(restored)
                     self._notes.add(restored)
             self._notes.add_counts(store.counts())
+
+    def _noted(
+        self, steps: Generator[RestorationProgress, None, RestoredPart]
+    ) -> Generator[RestorationProgress, None, RestoredPart]:
+        """Keep for the record what the user is told."""
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as finished:
+                restored: RestoredPart = finished.value
+                return restored
+            self._notes.warnings.extend(progress.notes)
+            yield progress
 
 
 def _geometry(fused: FusionResult, source: PartSource) -> Geometry:

@@ -26,7 +26,11 @@ class StepDone:
 
 
 class Restorer(Protocol):
-    """Invents detail in an image."""
+    """Invents detail in an image.
+
+    One that has something to say to the user, such as how it went on where memory ran out, also has
+    ``notes``, a growing sequence of str.
+    """
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -55,7 +59,7 @@ class Restorer(Protocol):
         Yields
         ------
         StepDone
-            After each step.
+            After each step, and as often in between as the work can be stopped there.
 
         Returns
         -------

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_gmff.restoration.closeness import Closeness
     from napari_gmff.restoration.self_test_run import AreaComparison, SelfTest
 
 _NOTICEABLE_DB = 0.2
@@ -33,19 +32,25 @@ def verdict_of(test: SelfTest) -> str:
 
 def _inside(area: AreaComparison) -> str:
     assert area.fused is not None and area.restored is not None
-    gain = _gain_db(area.fused, area.restored)
+    if math.isinf(area.restored.psnr_db):
+        return "restoring made it better: inside the gap it equals the measured image"
+    gain = area.restored.psnr_db - area.fused.psnr_db
     numbers = (
         f"(PSNR {area.fused.psnr_db:.1f} → {area.restored.psnr_db:.1f} dB, SSIM "
         f"{area.fused.ssim:.3f} → {area.restored.ssim:.3f})"
     )
+    if math.isinf(gain):
+        return "restoring made it worse: inside the gap it had equalled the measured image"
     if abs(gain) < _NOTICEABLE_DB:
-        head = "restoring made no difference that counts: inside the gap it is as far from"
-    elif gain > 0:
-        head = f"restoring made it better: inside the gap it is {gain:.1f} dB closer to"
-    else:
-        head = f"restoring made it worse: inside the gap it is {-gain:.1f} dB further from"
-    than = "as" if abs(gain) < _NOTICEABLE_DB else "than"
-    return f"{head} the measured image {than} leaving it {numbers}{_doubt(area, gain)}"
+        return (
+            "restoring made no difference that counts: inside the gap it is as far from the "
+            f"measured image as leaving it {numbers}"
+        )
+    better, way = ("better", "closer to") if gain > 0 else ("worse", "further from")
+    return (
+        f"restoring made it {better}: inside the gap it is {abs(gain):.1f} dB {way} the measured "
+        f"image than leaving it {numbers}{_doubt(area, gain)}"
+    )
 
 
 def _doubt(area: AreaComparison, gain: float) -> str:
@@ -62,13 +67,8 @@ def _doubt(area: AreaComparison, gain: float) -> str:
 def _outside(area: AreaComparison) -> str:
     if not area.restored_share or area.fused is None or area.restored is None:
         return "; outside the gap nothing was changed"
-    gain = _gain_db(area.fused, area.restored)
-    if gain <= -_NOTICEABLE_DB:
-        return f"; outside the gap it spoilt what had been measured, by {-gain:.1f} dB"
-    return "; outside the gap it did no harm"
-
-
-def _gain_db(before: Closeness, after: Closeness) -> float:
-    if before.psnr_db == after.psnr_db:
-        return 0.0
-    return after.psnr_db - before.psnr_db if math.isfinite(after.psnr_db) else math.inf
+    before, after = area.fused.psnr_db, area.restored.psnr_db
+    if math.isinf(after) or before - after < _NOTICEABLE_DB:
+        return "; outside the gap it did no harm"
+    lost = "" if math.isinf(before) else f", by {before - after:.1f} dB"
+    return f"; outside the gap it spoilt what had been measured{lost}"

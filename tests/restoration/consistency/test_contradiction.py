@@ -127,8 +127,8 @@ def test_detail_planted_in_the_fused_image_is_found_where_it_was_planted(
 @pytest.mark.parametrize("kind", ["spot", "line", "texture"])
 def test_detail_planted_where_no_slice_was_in_focus_is_found(with_gap: Measured, kind: str):
     details = planted(kind, 30 * with_gap.noise, with_gap.in_gap)
-    for base in (with_gap.fused, with_gap.scene.sharp):
-        assert score(with_gap, base, details, with_gap.in_gap) > 0.95
+    for base, least in ((with_gap.fused, 0.99), (with_gap.scene.sharp, 0.9)):
+        assert score(with_gap, base, details, with_gap.in_gap) > least
 
 
 @pytest.mark.parametrize("kind", ["spot", "line", "texture"])

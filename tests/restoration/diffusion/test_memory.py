@@ -54,3 +54,10 @@ def test_other_errors_are_passed_on():
 
     with pytest.raises(RuntimeError, match="shapes differ"):
         list(sparing(attempt, TileLadder("sampling", 512), CPU))
+
+
+def test_a_smaller_batch_is_told_where_it_matters():
+    ladder = TileLadder("decoding", 256, at_once=8, tells_batch=True)
+    tried, _ = _run(ladder, lambda it: it.at_once <= 4)
+    assert tried == [(256, 8), (256, 4)]
+    assert ladder.notes == ["cpu ran out of memory; decoding continued with 4 tiles at once"]

@@ -45,7 +45,7 @@ def test_a_small_image_is_enlarged_to_what_the_model_was_trained_at(make_restore
     seen = []
     encode = restorer._autoencoder.encode
     monkeypatch.setattr(
-        restorer._autoencoder, "encode", lambda x, px: seen.append(x.shape) or encode(x, px)
+        restorer._autoencoder, "encode", lambda x, *rest: seen.append(x.shape) or encode(x, *rest)
     )
     assert restored(restorer, random_image(5, 7)).shape == (3, 5, 7)
     assert seen == [(3, 128, 192)]
@@ -193,6 +193,7 @@ def test_more_pixels_steps_and_passes_take_longer(make_restorer):
     assert restorer.n_tiles((1024, 512)) == 3
     once = restorer.estimate_s((512, 512))
     assert restorer.estimate_s((1024, 512)) == pytest.approx(3 * once)
+    assert restorer.estimate_s((256, 512)) == pytest.approx(once / 2)
     assert make_restorer(steps=8, guidance=1).estimate_s((512, 512)) > once
     assert make_restorer(steps=4, guidance=2).estimate_s((512, 512)) > once
 

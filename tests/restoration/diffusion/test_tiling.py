@@ -52,6 +52,6 @@ def test_tiles_that_disagree_are_blended_without_a_step():
     assert row.diff().abs().max() < 0.25  # 1 where tiles are laid side by side
 
 
-def test_some_of_many_are_spread_from_first_to_last():
-    assert spread(range(100), 4) == [0, 33, 66, 99]
+def test_some_of_many_are_spread_evenly():
+    assert spread(range(100), 4) == [12, 37, 62, 87]
     assert spread("abc", 4) == ["a", "b", "c"]

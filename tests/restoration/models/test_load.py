@@ -53,7 +53,7 @@ def test_stored_models_restore_and_say_what_they_are(tiny_models):
     assert control["sha256"] == store.card("diffbir-v2").sha256
     assert control["license"] == "Apache-2.0"
     assert base["sha256"] == store.card("tiny-base").sha256
-    assert base["title"] == "Stable Diffusion 2.1-base of another version"
+    assert base["title"] == "Stable Diffusion 2, not the published 2.1-base"
     assert "IFControlNet" not in json.dumps(dict(facts))
     image = np.random.default_rng(1).random((3, 64, 72), np.float32)
     last, restored = finished(restorer.restore(image, 5))

@@ -67,7 +67,7 @@ def test_the_base_models_name_is_kept_for_the_published_file(agreed, tiny_base):
     with pytest.raises(WeightsError, match=r"kept for the file of 5,214,604,494 bytes .*--name"):
         import_restoration_model(tiny_base, agreed)
     card = import_restoration_model(tiny_base, agreed, name="tiny-base", source="here")
-    assert card.title == "Stable Diffusion 2.1-base of another version"
+    assert card.title == "Stable Diffusion 2, not the published 2.1-base"
     assert (card.source, card.architecture) == ("here", "stable-diffusion-2.1")
 
 

@@ -8,6 +8,7 @@ grows with the square of the distance from focus, equally fast everywhere in a s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,10 +52,14 @@ class BlurMap:
         Sigma squared in px² that turns the fused image into the slice, by cell.
     remaining_px2 : ndarray, (ny, nx), float64
         Sigma squared in px² that is left in the fused image itself; 0 where slices have no order.
+    unexplained : ndarray, (n_slices, ny, nx), float64
+        Variance in grey levels squared that a slice has beside the blurred fused image: its noise,
+        and what is no blur, such as shifts, parallax and light from other planes. Never 0.
     """
 
     variance_px2: NDArray[np.float64]
     remaining_px2: NDArray[np.float64]
+    unexplained: NDArray[np.float64]
 
     @property
     def n_slices(self) -> int:
@@ -77,14 +82,15 @@ class BlurMap:
         ndarray, (h, w), float32
             Shares of all slices add up to 1 at each pixel.
         """
-        cells = self._shares()[position]
-        pixels = at_pixels(cells, box)
+        pixels = at_pixels(self._shares[position], box)
         return pixels if pixels.any() else None
 
+    @cached_property
     def _shares(self) -> NDArray[np.float64]:
+        """Shares by cell: the sharper a slice and the better explained, the more it says."""
         total = self.variance_px2
         near = total <= total.min(axis=0) + NEAR_FOCUS_PX2
-        weight = np.where(near, 1 / (1 + total) ** 2, 0.0)
+        weight = np.where(near, 1 / ((1 + total) ** 2 * self.unexplained), 0.0)
         return np.asarray(weight / weight.sum(axis=0))
 
 
@@ -135,9 +141,10 @@ def iter_blur_map(
                 moments[1, position, number, rows, columns] = cell_means(off**2)
             yield
     found = [_of_slice(moments[:, position], noise) for position in range(n_slices)]
-    variance = np.stack([filled(values, known) for values, known in found])
-    known = np.stack([known for _, known in found])
-    return BlurMap(variance, remaining_blur(variance, known, z))
+    variance = np.stack([filled(values, known) for values, known, _ in found])
+    known = np.stack([known for _, known, _ in found])
+    unexplained = np.stack([misfit for _, _, misfit in found]) + noise**2
+    return BlurMap(variance, remaining_blur(variance, known, z), unexplained)
 
 
 def windows_of(shape_yx: tuple[int, int]) -> Iterator[tuple[Box, Box]]:
@@ -151,13 +158,14 @@ def windows_of(shape_yx: tuple[int, int]) -> Iterator[tuple[Box, Box]]:
 
 def _of_slice(
     moments: NDArray[np.float32], noise: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return sigma squared by cell, and where there was texture enough to tell."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return sigma squared by cell, where there was texture enough to tell, and what is left."""
     mean, square = smoothed(moments[0].astype(np.float64)), smoothed(moments[1].astype(np.float64))
     # A difference in brightness is no blur, hence the variance.
     misfit = np.maximum(square - mean**2, 0)
-    known = misfit.max(axis=0) - misfit.min(axis=0) > _LEAST_CONTRAST * noise**2
-    return _lowest(misfit), known
+    least = misfit.min(axis=0)
+    known = misfit.max(axis=0) - least > _LEAST_CONTRAST * noise**2
+    return _lowest(misfit), known, least
 
 
 def _lowest(misfit: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _AROUND_PX = 1.0
 """Sigma of the neighbourhood that is judged together; single pixels are mostly noise."""
 
+_UNEXPLAINED_PX = 3.0
+"""Sigma of the neighbourhood in which what no blur explains of a slice counts as its noise."""
+
 SHARPER = (0.0, 0.5, 1.0)
 """How much sharper than the fused image the restored one may be: the most favourable counts."""
 
@@ -62,8 +65,9 @@ def iter_contradiction(
     Returns
     -------
     ndarray, (h, w), float32
-        In units of the noise; 0 outside the mask, and exactly 0 where nothing was changed. About 1
-        is what noise makes of an image that is true; several are a contradiction.
+        In standard deviations of the slices' noise, to which counts what no blur of the fused
+        image explains of a slice; 0 outside the mask, and exactly 0 where nothing was changed.
+        About 1 is what noise makes of an image that is true; several are a contradiction.
     """
     result = np.zeros(fused.shape, np.float32)
     for window, core in windows_of((fused.shape[0], fused.shape[1])):
@@ -74,24 +78,29 @@ def iter_contradiction(
         most = np.zeros((len(SHARPER), *window.shape), np.float32)
         for position in range(blur.n_slices):
             if blur.share(position, window) is not None:
-                _raise_by_slice(most, forward, image, position)
+                _raise_by_slice(most, forward, image, position, noise)
             yield
         inner = core.shifted(-window.y0, -window.x0)
-        result[core.slices] = np.sqrt(most.min(axis=0))[inner.slices] / noise
+        result[core.slices] = np.sqrt(most.min(axis=0))[inner.slices]
     return np.where(mask, result, np.float32(0))
 
 
 def _raise_by_slice(
-    most: NDArray[np.float32], forward: ForwardWindow, image: BlurLadder, position: int
+    most: NDArray[np.float32],
+    forward: ForwardWindow,
+    image: BlurLadder,
+    position: int,
+    noise: float,
 ) -> None:
     """Raise the largest excess found so far (hypotheses, h, w) by that of one slice."""
     share = forward.blur.share(position, forward.window)
     assert share is not None
     expected, of_fused = forward.expected(position)
+    unexplained = noise**2 + ndimage.gaussian_filter(of_fused**2, _UNEXPLAINED_PX)
     for number, sharper in enumerate(SHARPER):
         if sharper and not forward.remaining_px2.any():
             most[number] = most[0]
             continue
         of_image = forward.misfit(image, position, expected, sharper)
-        excess = ndimage.gaussian_filter(of_image**2 - of_fused**2, _AROUND_PX)
+        excess = ndimage.gaussian_filter(of_image**2 - of_fused**2, _AROUND_PX) / unexplained
         np.maximum(most[number], np.where(share > 0, excess, 0), out=most[number])

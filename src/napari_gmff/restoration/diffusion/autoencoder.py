@@ -3,8 +3,8 @@
 Only the attention in the middle of each half looks at the whole image. It works on latent
 pixels, of which there are few, so it is given all of them at once. What stands between it and the
 pixels are convolutions and group norms: done in tiles that are grown by what convolutions reach,
-and whose norms share their statistics, these give what the whole would. Statistics come from up to
-six tiles; of larger images they are those of a sample, the same for all, so that no seams show.
+and whose norms share their statistics, these give what the whole would. Statistics come from a few
+tiles at once; of large images they are those of a sample, the same for all, so no seams show.
 
 Always in float32: float16 can give NaN on large images, and bfloat16 has fewer levels than a
 16-bit image.
@@ -12,6 +12,7 @@ Always in float32: float16 can give NaN on large images, and bfloat16 has fewer 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -22,11 +23,14 @@ from napari_gmff.restoration.diffusion.shared_norms import SharedNorms
 from napari_gmff.restoration.diffusion.tiling import spread
 from napari_gmff.windows import Box, tiles
 
-HALO_PX = 96
-"""Reach of the convolutions that decode; those that encode reach 67 px."""
+TILE_PX = 256
+"""Decoding a tile of 512 px takes 2 to 3 GB."""
 
-MOST_SAMPLES = 6
-"""Tiles from which norms are measured, spread over the image; more would take more memory."""
+N_SAMPLES = 8
+"""Tiles in a batch from which norms are measured."""
+
+N_BATCHES = 4
+"""Batches from which norms are measured, at most."""
 
 
 class TiledAutoencoder:
@@ -55,7 +59,9 @@ class TiledAutoencoder:
         device: torch.device = next(iter(self._network.parameters())).device
         return device
 
-    def encode(self, image: Tensor, tile_px: int) -> Generator[None, None, Tensor]:
+    def encode(
+        self, image: Tensor, tile_px: int = TILE_PX, n_samples: int = N_SAMPLES
+    ) -> Generator[None, None, Tensor]:
         """Encode an image: the mode of the posterior, scaled.
 
         Parameters
@@ -64,6 +70,9 @@ class TiledAutoencoder:
             From 0 to 1, in the computer's memory; sides are multiples of `factor`.
         tile_px : int
             Side of tiles in pixels, their halo included; a multiple of 64.
+        n_samples : int
+            Tiles in a batch from which norms are measured. An image of no more pixels than half of
+            them is done whole.
 
         Yields
         ------
@@ -89,7 +98,7 @@ class TiledAutoencoder:
         n_channels = encoder.mid_block.resnets[0].in_channels
         shape_yx = image.shape[1] // self.factor, image.shape[2] // self.factor
         whole = torch.empty((n_channels, *shape_yx), device=self._device)
-        yield from self._in_tiles(encoder.down_blocks, narrowed, cut, whole, 1, tile_px)
+        yield from self._in_tiles(encoder.down_blocks, narrowed, cut, whole, 1, tile_px, n_samples)
         x = encoder.mid_block(whole[None])
         moments: Tensor = encoder.conv_out(encoder.conv_act(encoder.conv_norm_out(x)))
         if self._network.quant_conv is not None:
@@ -97,14 +106,16 @@ class TiledAutoencoder:
         mode = moments[0].chunk(2)[0]
         return mode * self._latent_scale
 
-    def decode(self, latent: Tensor, tile_px: int) -> Generator[None, None, Tensor]:
+    def decode(
+        self, latent: Tensor, tile_px: int = TILE_PX, n_samples: int = N_SAMPLES
+    ) -> Generator[None, None, Tensor]:
         """Decode a latent image.
 
         Parameters
         ----------
         latent : Tensor, (4, h, w), float32
             As from `encode`.
-        tile_px : int
+        tile_px, n_samples : int
             As for `encode`.
 
         Yields
@@ -136,7 +147,7 @@ class TiledAutoencoder:
 
         pixels = torch.empty((3, x.shape[1] * self.factor, x.shape[2] * self.factor))
         parts = torch.nn.ModuleList([decoder.up_blocks, decoder.conv_norm_out])
-        yield from self._in_tiles(parts, widened, cut, pixels, self.factor, tile_px)
+        yield from self._in_tiles(parts, widened, cut, pixels, self.factor, tile_px, n_samples)
         return pixels
 
     def _in_tiles(
@@ -147,6 +158,7 @@ class TiledAutoencoder:
         target: Tensor,
         target_px: int,
         tile_px: int,
+        n_samples: int,
     ) -> Generator[None, None, None]:
         """Fill a target tile by tile; boxes are those of the latent image.
 
@@ -155,22 +167,30 @@ class TiledAutoencoder:
         shape_yx = target.shape[1] // target_px, target.shape[2] // target_px
         whole = Box(0, shape_yx[0], 0, shape_yx[1])
         side = tile_px // self.factor
-        if max(shape_yx) <= side:
+        if _fits(shape_yx, side, n_samples):
             target.copy_(run(cut(whole)[None])[0])
             yield
             return
         norms = SharedNorms(part, side)
-        placed = _placed_tiles(shape_yx, side, min(HALO_PX, tile_px // 4) // self.factor)
-        samples = spread(placed, MOST_SAMPLES)
-        with norms.measuring([core.shifted(-box.y0, -box.x0) for box, core in samples]):
-            run(torch.stack([cut(box) for box, _ in samples]))
-        yield
+        placed = _placed_tiles(shape_yx, side, tile_px // 4 // self.factor)
+        samples = spread(placed, N_BATCHES * n_samples)
+        n_batches = -(-len(samples) // n_samples)
+        for first in range(n_batches):
+            batch = samples[first::n_batches]  # from all over the image
+            with norms.measuring([core.shifted(-box.y0, -box.x0) for box, core in batch]):
+                run(torch.stack([cut(box) for box, _ in batch]))
+            yield
         for box, core in placed:
             with norms.applying():
                 tile = run(cut(box)[None])[0]
             inner = _scaled(core.shifted(-box.y0, -box.x0), target_px).slices
             target[(slice(None), *_scaled(core, target_px).slices)] = tile[(slice(None), *inner)]
             yield
+
+
+def _fits(shape_yx: tuple[int, int], side: int, n_samples: int) -> bool:
+    """Tell whether an image takes no more memory whole than half a batch of tiles."""
+    return max(shape_yx) <= side or 2 * math.prod(shape_yx) <= n_samples * side**2
 
 
 def _placed_tiles(shape_yx: tuple[int, int], side: int, halo: int) -> list[tuple[Box, Box]]:

@@ -214,7 +214,7 @@ def build(layout: Layout, state: Mapping[str, Tensor]) -> nn.Module:
                 f"{'NaN or infinity' if tensor.is_floating_point() else tensor.dtype}"
             )
         tensors[ours] = tensor.reshape(layout.shapes[ours])
-    network = _empty(layout.class_name, layout.config)
+    network = empty_network(layout.class_name, layout.config)
     network.load_state_dict(tensors, assign=True, strict=True)
     return network.eval().requires_grad_(False)
 
@@ -222,7 +222,7 @@ def build(layout: Layout, state: Mapping[str, Tensor]) -> nn.Module:
 def empty_like(network: Any) -> Any:
     """Return a network of the same sizes without values, on torch's meta device."""
     config = {key: value for key, value in network.config.items() if not key.startswith("_")}
-    return _empty(type(network).__name__, config)
+    return empty_network(type(network).__name__, config)
 
 
 def _layout(
@@ -240,7 +240,7 @@ def _layout(
     renamed: dict[str, _Named | None] = convert(dict(found), config)
     table = {ours: one for ours, one in renamed.items() if one is not None}
     try:
-        expected = _empty(class_name, config).state_dict()
+        expected = empty_network(class_name, config).state_dict()
     except ValueError as error:
         raise WeightsError(f"not {kind}: its sizes do not fit together ({error})") from None
     shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
@@ -256,7 +256,16 @@ def _layout(
     return Layout(kind, class_name, config, shapes, {name: one.name for name, one in table.items()})
 
 
-def _empty(class_name: str, config: Mapping[str, Any]) -> nn.Module:
+def empty_network(class_name: str, config: Mapping[str, Any]) -> nn.Module:
+    """Build a network without values, on torch's meta device.
+
+    Parameters
+    ----------
+    class_name : str
+        diffusers' ``UNet2DConditionModel``, ``ControlNetModel`` or ``AutoencoderKL``.
+    config : mapping
+        Its arguments.
+    """
     make = getattr(diffusers_module(), class_name)
     with torch.device("meta"):
         network: nn.Module = make(**config)

@@ -28,6 +28,8 @@ class TileLadder:
         Side of tiles.
     at_once : int
         Tiles in one batch.
+    tells_batch : bool
+        Whether a smaller batch changes results, so that it is noted.
 
     Attributes
     ----------
@@ -35,26 +37,32 @@ class TileLadder:
         How it went on after memory had run out, in words for the user.
     """
 
-    def __init__(self, what: str, tile_px: int, at_once: int = 1) -> None:
+    def __init__(
+        self, what: str, tile_px: int, at_once: int = 1, *, tells_batch: bool = False
+    ) -> None:
         self._what = what
         self.tile_px = tile_px
         self.at_once = at_once
+        self._tells_batch = tells_batch
         self.notes: list[str] = []
 
     def step_down(self, device: torch.device) -> bool:
         """Take less at once, or tell that there is no less."""
         if self.at_once > 1:
             self.at_once //= 2
+            if self._tells_batch:
+                self._tell(device, f"with {self.at_once} tiles at once")
             return True
         # Half the side, as a multiple of 64 that the networks take.
         smaller = self.tile_px // 128 * 64
         if smaller < LEAST_TILE_PX:
             return False
         self.tile_px = smaller
-        self.notes.append(
-            f"{device} ran out of memory; {self._what} continued in tiles of {smaller} px"
-        )
+        self._tell(device, f"in tiles of {smaller} px")
         return True
+
+    def _tell(self, device: torch.device, how: str) -> None:
+        self.notes.append(f"{device} ran out of memory; {self._what} continued {how}")
 
 
 def sparing(

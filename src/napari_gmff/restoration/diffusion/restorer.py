@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +13,7 @@ from torch import Tensor
 from napari_gmff.errors import DeviceError, GmffError
 from napari_gmff.network.devices import torch_scope
 from napari_gmff.network.memory_ladder import is_lack_of_memory
-from napari_gmff.restoration.diffusion.autoencoder import TiledAutoencoder
+from napari_gmff.restoration.diffusion.autoencoder import N_SAMPLES, TILE_PX, TiledAutoencoder
 from napari_gmff.restoration.diffusion.contexts import checked_contexts
 from napari_gmff.restoration.diffusion.denoiser import SteeredDenoiser
 from napari_gmff.restoration.diffusion.fitting import LEAST_SIDE_PX, fit
@@ -95,7 +96,7 @@ class IFControlNetRestorer:
         self._denoiser = SteeredDenoiser(networks, contexts, params.guidance, params.strength)
         at_once = 1 if self._device.type == "cpu" else _TILES_AT_ONCE_GPU
         self._sampling = TileLadder("sampling", params.tile_px, tiles_at_once or at_once)
-        self._coding = TileLadder("encoding and decoding", params.tile_px)
+        self._coding = TileLadder("encoding and decoding", TILE_PX, N_SAMPLES, tells_batch=True)
 
     @classmethod
     def from_states(
@@ -164,8 +165,11 @@ class IFControlNetRestorer:
 
         From counted operations and a short trial of the processor, so within a factor of about two.
         """
-        speed = measured_speed(self._device, self._dtype)
-        return self.n_tiles(shape_yx) * tile_flop(self._params, *self._tile_flop) / speed
+        padded = fit(shape_yx, self._least_side_px).padded_yx
+        tile_px = self._params.tile_px
+        of_full_tile = math.prod(min(tile_px, side) / tile_px for side in padded)
+        flop = n_tiles(padded, tile_px) * tile_flop(self._params, *self._tile_flop) * of_full_tile
+        return flop / measured_speed(self._device, self._dtype)
 
     def restore(
         self, image: NDArray[np.float32], seed: int
@@ -204,11 +208,13 @@ class IFControlNetRestorer:
         enlarged = size.apply(image)
         padded = torch.from_numpy(size.pad(enlarged))
         condition = yield from self._sparing(
-            self._coding, lambda: self._autoencoder.encode(padded, self._coding.tile_px)
+            self._coding,
+            lambda: self._autoencoder.encode(padded, self._coding.tile_px, self._coding.at_once),
         )
         latent = yield from self._sparing(self._sampling, lambda: self._sampled(condition, seed))
         decoded = yield from self._sparing(
-            self._coding, lambda: self._autoencoder.decode(latent, self._coding.tile_px)
+            self._coding,
+            lambda: self._autoencoder.decode(latent, self._coding.tile_px, self._coding.at_once),
         )
         self._check(decoded, "decoding")
         generated = size.crop(decoded.numpy())

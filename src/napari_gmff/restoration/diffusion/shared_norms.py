@@ -1,9 +1,10 @@
 """Group norms that take their statistics from the whole image while it is computed in tiles.
 
 A group norm divides by the spread of what it sees. In tiles each would see its own spread, so that
-contrast would jump from tile to tile. A few tiles are therefore computed together once, all norms
-looking at all of them, and what they found is used for every tile. They look at the cores of tiles
-alone: at the edges convolutions have met zeros in place of the image.
+contrast would jump from tile to tile. A few tiles from all over the image are therefore computed
+together, all norms looking at all of them; what they found, the mean of several such batches, is
+used for every tile. They look at the cores of tiles alone: at the edges convolutions have met
+zeros in place of the image.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from napari_gmff.windows import Box
+
+
+_Statistics = Callable[[nn.GroupNorm, Tensor], tuple[Tensor, Tensor]]
+"""Gives mean and variance of each group for what comes to a norm."""
 
 
 class SharedNorms:
@@ -35,11 +40,13 @@ class SharedNorms:
     def __init__(self, network: nn.Module, side: int) -> None:
         self._norms = [one for one in network.modules() if isinstance(one, nn.GroupNorm)]
         self._side = side
-        self._found: dict[nn.GroupNorm, tuple[Tensor, Tensor]] = {}
+        self._found: dict[nn.GroupNorm, list[tuple[Tensor, Tensor]]] = {
+            norm: [] for norm in self._norms
+        }
 
     @contextmanager
     def measuring(self, cores: Sequence[Box]) -> Iterator[None]:
-        """Let norms look at a batch of tiles as at one image, and remember what they find.
+        """Let norms look at a batch of tiles as at one image, and remember what they find too.
 
         Parameters
         ----------
@@ -47,39 +54,30 @@ class SharedNorms:
             Part of each tile that counts.
         """
 
-        def look(norm: nn.GroupNorm, x: Tensor) -> None:
-            self._found[norm] = _mean_and_variance(self._cut(norm, x, cores))
+        def measured(norm: nn.GroupNorm, x: Tensor) -> tuple[Tensor, Tensor]:
+            found = _mean_and_variance(self._cut(norm, x, cores))
+            self._found[norm].append(found)
+            return found
 
-        with self._before_each(look):
+        with self._replaced(measured):
             yield
 
     @contextmanager
     def applying(self) -> Iterator[None]:
         """Let norms use what they found before."""
-        with self._before_each(lambda norm, x: None):
+        common = {norm: _mean_of(found) for norm, found in self._found.items()}
+        with self._replaced(lambda norm, x: common[norm]):
             yield
 
     @contextmanager
-    def _before_each(self, look: Callable[[nn.GroupNorm, Tensor], None]) -> Iterator[None]:
+    def _replaced(self, statistics: _Statistics) -> Iterator[None]:
         for norm in self._norms:
-            norm.forward = partial(self._normalised, norm, look)  # type: ignore[method-assign]
+            norm.forward = partial(_normalised, norm, statistics)  # type: ignore[method-assign]
         try:
             yield
         finally:
             for norm in self._norms:
                 del norm.forward
-
-    def _normalised(
-        self, norm: nn.GroupNorm, look: Callable[[nn.GroupNorm, Tensor], None], x: Tensor
-    ) -> Tensor:
-        """Normalise (B, C, h, w) by the statistics found."""
-        look(norm, x)
-        mean, variance = self._found[norm]
-        in_group = norm.num_channels // norm.num_groups
-        scale = (variance + norm.eps).rsqrt().repeat_interleave(in_group) * norm.weight
-        shift = norm.bias - mean.repeat_interleave(in_group) * scale
-        place = (1, -1, 1, 1)
-        return torch.addcmul(shift.view(place), x, scale.view(place))
 
     def _cut(self, norm: nn.GroupNorm, x: Tensor, cores: Sequence[Box]) -> list[Tensor]:
         """Cut the cores out of a batch of tiles, each (groups, values)."""
@@ -90,6 +88,22 @@ class SharedNorms:
             )
             for tile, core in zip(x, cores, strict=True)
         ]
+
+
+def _normalised(norm: nn.GroupNorm, statistics: _Statistics, x: Tensor) -> Tensor:
+    """Normalise (B, C, h, w)."""
+    mean, variance = statistics(norm, x)
+    in_group = norm.num_channels // norm.num_groups
+    scale = (variance + norm.eps).rsqrt().repeat_interleave(in_group) * norm.weight
+    shift = norm.bias - mean.repeat_interleave(in_group) * scale
+    place = (1, -1, 1, 1)
+    return torch.addcmul(shift.view(place), x, scale.view(place))
+
+
+def _mean_of(found: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return the mean and variance of several batches together."""
+    means, variances = (torch.stack(one) for one in zip(*found, strict=True))
+    return means.mean(0), variances.mean(0) + means.var(0, correction=0)
 
 
 def _mean_and_variance(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -45,7 +45,7 @@ def spread(items: Sequence[_Item], most: int) -> list[_Item]:
     """Choose some of many, evenly spread; all where there are no more than `most`."""
     if len(items) <= most:
         return list(items)
-    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+    return [items[round((i + 0.5) * len(items) / most - 0.5)] for i in range(most)]
 
 
 def _starts(size: int, side: int, stride: int) -> list[int]:

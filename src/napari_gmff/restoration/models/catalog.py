@@ -61,6 +61,8 @@ class RestorationModel:
         Where the authors offer it.
     citation : str
         What to cite.
+    other_title : str
+        Name for people of files of its kind that are not the published one.
     published : Published or None
         The one file that may bear its name, which can be downloaded; None where every file that
         a user says is this model may, and there is no download.
@@ -75,6 +77,7 @@ class RestorationModel:
     source: str
     citation: str
     made_from: str = ""
+    other_title: str = ""
     published: Published | None = None
 
 
@@ -86,6 +89,7 @@ _OF_STABLE_DIFFUSION = (
 SD21_BASE = RestorationModel(
     name="sd21-base",
     title="Stable Diffusion 2.1-base",
+    other_title="Stable Diffusion 2, not the published 2.1-base",
     architecture="stable-diffusion-2.1",
     role="base",
     license=OPEN_RAIL,

@@ -141,7 +141,7 @@ def description_of_file(
         raise _not_the_one(Path(file_name or name), known, name, f"sha256 {sha256}")
     title, notes = model.title, ""
     if known is not None and not is_known:
-        title = f"{model.title} of another version"
+        title = model.other_title
     if not is_known:
         notes = f"That it is {title} is the word of who imported it"
         notes += f" from the file {file_name}." if file_name else "."

@@ -166,6 +166,7 @@ def _facts(card: ModelCard, store: ModelStore) -> dict[str, str]:
         "role": model.role,
         "sha256": card.sha256,
         "license": card.license,
+        "license_name": model.license.name,
         "source": card.source,
         "citation": card.citation,
     }
