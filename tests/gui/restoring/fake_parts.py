@@ -17,7 +17,7 @@ from napari_gmff._napari.restoring.restoration_parts import (
     RestorationParts,
 )
 from napari_gmff._napari.restoring.restoration_widget import RestorationWidget
-from napari_gmff.errors import DownloadError, WeightsError
+from napari_gmff.errors import DeviceError, DownloadError, WeightsError
 from tests.gui.fusion_dock import WAIT_MS
 from tests.gui.sets import VOXEL_UM, fused_set
 from tests.restoration.restorers import PaintedRestorer
@@ -98,7 +98,7 @@ class FakeParts(RestorationParts):
         self.network: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
-        self.download_error = ""
+        self.download_error = self.no_device = ""
         self.was_closed = False
 
     def offered(self):
@@ -133,16 +133,21 @@ class FakeParts(RestorationParts):
             raise
         self.states[name] = replace(self.states[name], is_stored=True)
 
+    def estimate_s(self, params, masks, n_groups):
+        if self.no_device:
+            raise DeviceError(self.no_device)
+        return 60.0 * n_groups * params.n_seeds * sum(bool(mask.any()) for mask in masks)
+
     def load_restorer(self, params):
         del params
         return self.restorer
 
 
-def blurred_set(viewer: Any, **options: Any) -> Any:
+def blurred_set(viewer: Any) -> Any:
     """Fuse a stack whose upper half no slice holds in focus, so that its confidence is low."""
     array = textured((4, 96, 128)).astype(np.float32)
     array[:, :48] = array[:, :48].mean()
-    return fused_set(viewer, stack_of(array.astype("uint16"), voxel_size_um=VOXEL_UM), **options)
+    return fused_set(viewer, stack_of(array.astype("uint16"), voxel_size_um=VOXEL_UM))
 
 
 def docked(viewer: Any, qtbot: Any, parts: RestorationParts) -> RestorationWidget:
@@ -173,6 +178,6 @@ def wait_for_mask(qtbot: Any, widget: RestorationWidget) -> None:
     qtbot.waitUntil(lambda: not widget.page.mask.is_busy, timeout=WAIT_MS)
 
 
-def wait_for_end(qtbot: Any, widget: RestorationWidget) -> None:
+def wait_for_end(qtbot: Any, widget: RestorationWidget, timeout_ms: int = WAIT_MS) -> None:
     """Wait until nothing runs."""
-    qtbot.waitUntil(lambda: not widget.page.runs.is_running, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not widget.page.runs.is_running, timeout=timeout_ms)

@@ -111,6 +111,25 @@ def test_an_empty_mask_is_told_where_it_can_be_changed(viewer, qtbot):
     assert "nothing to restore" in notices()[0]
 
 
+def test_the_time_it_takes_is_said_for_what_is_in_the_mask(viewer, qtbot):
+    fused_set(viewer, stack_of(textured((2, 3, 96, 128)), "CZYX"))
+    widget = docked(viewer, qtbot, FakeParts())
+    page = widget.page
+    page.form.set_values({"mask_below": 1.0, "n_seeds": 3})
+    qtbot.waitUntil(lambda: "6 min" in page.estimate_words, timeout=WAIT_MS)
+    page.form.set_values({"mask_below": 0.0})
+    qtbot.waitUntil(lambda: page.estimate_words == "", timeout=WAIT_MS)
+
+
+def test_a_processor_that_will_not_do_is_told_at_its_field(viewer, qtbot):
+    parts = FakeParts()
+    parts.no_device = "device: restoration needs a GPU; allow_cpu runs it nevertheless"
+    blurred_set(viewer)
+    widget = docked(viewer, qtbot, parts)
+    qtbot.waitUntil(lambda: "needs a GPU" in widget.page.form.error_of("device"), timeout=WAIT_MS)
+    assert widget.page.estimate_words == ""
+
+
 def test_a_blend_is_restored_where_it_is_painted(viewer, qtbot):
     made = fused_set(viewer, engine="weighted-average")
     widget = docked(viewer, qtbot, FakeParts(HeldRestorer()))

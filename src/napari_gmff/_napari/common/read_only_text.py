@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
@@ -45,10 +46,12 @@ class ReadOnlyText(QPlainTextEdit):
 
     def fit(self) -> None:
         """Take the height that the text needs."""
-        # A plain document counts its height in lines.
-        n_lines = self.document().documentLayout().documentSize().height()
-        needed = n_lines * self.fontMetrics().lineSpacing() + 2 * self.document().documentMargin()
+        document = self.document()
+        needed, block = 2 * document.documentMargin(), document.begin()
+        while block.isValid():
+            needed += self.blockBoundingRect(block).height()
+            block = block.next()
         around = self.height() - self.viewport().height()
-        height = min(round(needed) + around, self._most_px)
+        height = min(ceil(needed) + around, self._most_px)
         if height != self.height():
             self.setFixedHeight(height)

@@ -139,7 +139,7 @@ class StartPanel(QWidget):
 def state_in_words(state: RunState, stages: Mapping[str, str]) -> str:
     """Describe a run, such as ``"Fusing: 40 of 96 steps, 12 per second, about 5 s left"``."""
     words = stages.get(state.stage, state.stage.capitalize())
-    if not state.total:
+    if state.total < 2:
         return f"{words} …"
     words = f"{words}: {state.done} of {state.total} steps"
     if state.steps_per_s is None or state.seconds_left is None:

@@ -70,6 +70,8 @@ class MaskPanel(QWidget):
 
     changed = Signal()
     """Another mask is chosen, or can be."""
+    renewed = Signal()
+    """The mask was made again."""
 
     def __init__(
         self, viewer: ViewerModel, parts: RestorationParts, used_letters: set[str]
@@ -115,6 +117,11 @@ class MaskPanel(QWidget):
     def layer(self) -> Labels | None:
         """The layer that shows the mask, None where it is not shown."""
         return self._layer if self._layer in self._viewer.layers else None
+
+    @property
+    def shown(self) -> NDArray[np.bool_] | None:
+        """The mask (T)YX that `words` is about; None until it is made."""
+        return self._mask
 
     @property
     def is_from_confidence(self) -> bool:
@@ -251,6 +258,7 @@ class MaskPanel(QWidget):
         self._mask = mask
         self._words.say(mask_in_words(mask))
         self._show()
+        self.renewed.emit()
 
     def _show(self) -> None:
         """Show the mask, unless it is painted in a layer of its own."""

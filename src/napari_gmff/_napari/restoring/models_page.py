@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_gmff._napari.restoring.restoration_parts import ModelState, RestorationParts
 
 _FINE = 1000
-_FACTS_PX = 220
+_FACTS_PX = 280
 _FILTER = "Weights (*.safetensors *.pth *.pt *.ckpt);;All (*)"
 
 

@@ -8,25 +8,26 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
 
 from napari_gmff._napari.common.field_editors import ChoiceEditor
+from napari_gmff._napari.common.newest import Newest
 from napari_gmff._napari.common.parameter_form import ParameterForm
-from napari_gmff._napari.common.start_panel import StartLabels, StartPanel
+from napari_gmff._napari.common.start_panel import StartPanel
 from napari_gmff._napari.common.words import Words
 from napari_gmff._napari.layers.image_boxes import time_on_screen, visible_box
 from napari_gmff._napari.layers.layer_stacks import understood
 from napari_gmff._napari.layers.region_editor import RegionEditor
-from napari_gmff._napari.layers.restored_sets import restored_sets
+from napari_gmff._napari.layers.restored_sets import restored_set_of, restored_sets
 from napari_gmff._napari.layers.result_sets import ResultSet
 from napari_gmff._napari.layers.set_picker import SetPicker
+from napari_gmff._napari.restoring.extents import estimate_in_words, preview_box
 from napari_gmff._napari.restoring.mask_panel import MaskPanel
 from napari_gmff._napari.restoring.restoration_runs import RestorationRuns
+from napari_gmff._napari.restoring.restoration_words import NOTHING, RESTORING, notes_on, why_not
 from napari_gmff._napari.restoring.restored_panel import RestoredPanel
 from napari_gmff._napari.restoring.self_test_panel import SelfTestPanel
 from napari_gmff._napari.restoring.threshold_editor import ThresholdEditor
 from napari_gmff.errors import GmffError
 from napari_gmff.params import validated
-from napari_gmff.restoration.marks import is_restored
 from napari_gmff.restoration.params import RestoreParams
-from napari_gmff.windows import Box
 
 if TYPE_CHECKING:
     import napari
@@ -39,40 +40,6 @@ if TYPE_CHECKING:
 
 MAIN_FIELDS = ("mask_below", "feather_px", "region", "model", "steps", "n_seeds", "device")
 """Fields of the form that are always seen, in this order; all others stand under "Advanced"."""
-
-PREVIEW_PX = 512
-"""Longest side of a preview: what the model was made for."""
-
-RESTORING = StartLabels(
-    start="Restore",
-    start_tip="Restore the masked pixels of the whole image, or of the region chosen above, into "
-    "new layers. The fused image stays as it is.",
-    preview_tip=f"Restore the middle of what is in view, at most {PREVIEW_PX} × {PREVIEW_PX} "
-    "pixels, with one seed, as temporary layers.",
-    stages={
-        "prepare": "Getting ready",
-        "load": "Loading the models",
-        "fuse all": "Fusing all slices",
-        "fuse the rest": "Fusing without some",
-        "restore": "Restoring",
-        "back-project": "Pulling towards the slices",
-        "check": "Comparing with the slices",
-        "compare": "Comparing with all slices",
-        "export": "Saving",
-    },
-)
-
-_NOTHING = (
-    "Fuse a stack, or open a saved fusion: here a model can then repaint what no slice holds in "
-    "focus."
-)
-_RESTORED = (
-    "This is a restoration already; restoring it again would only invent more. Pick the fusion."
-)
-_PER_CHANNEL = (
-    "Each channel of this fusion was focused by itself: each is restored where its own confidence "
-    "is low. The mask shows where that is so in any of them."
-)
 
 
 class RestorationPage(QWidget):
@@ -111,7 +78,8 @@ class RestorationPage(QWidget):
     ) -> None:
         super().__init__()
         self._viewer = viewer
-        self._models = (RestoreParams().base, RestoreParams().model)
+        defaults = validated(RestoreParams, {})
+        self._models = (defaults.base, defaults.model)
         self.sets = SetPicker(viewer, used_letters, connections, with_saved=True)
         self.form = ParameterForm(
             RestoreParams,
@@ -132,7 +100,9 @@ class RestorationPage(QWidget):
         self.restored = RestoredPanel(viewer, used_letters)
         self.self_test = SelfTestPanel(used_letters)
         self.runs = RestorationRuns(viewer, parts, self)
-        self._words, self._problem = Words(), Words("problem")
+        self._words, self._problem, self._estimate = Words(), Words("problem"), Words()
+        self._estimates = Newest(self)
+        self._parts = parts
         self._lay_out()
         self._connect(connections)
         self._on_picked(self.sets.result_set)
@@ -141,7 +111,7 @@ class RestorationPage(QWidget):
     def fusion(self) -> Fusion | None:
         """The fusion that can be restored; None where the picked one cannot."""
         picked = self.sets.result_set
-        return None if picked is None or _why_not(picked) else picked
+        return None if picked is None or why_not(picked) else picked
 
     @property
     def words(self) -> str:
@@ -152,6 +122,11 @@ class RestorationPage(QWidget):
     def problem(self) -> str:
         """Why the picked fusion cannot be restored; empty where it can."""
         return self._problem.words
+
+    @property
+    def estimate_words(self) -> str:
+        """How long a restoration would take, in words; empty where that is not known."""
+        return self._estimate.words
 
     def params(self) -> RestoreParams | None:
         """Return the parameters, None where the form contradicts them."""
@@ -213,7 +188,8 @@ class RestorationPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for widget in (self.sets, self._problem, self._words, self.mask, self.form):
+        above = (self.sets, self._problem, self._words, self.mask, self.form, self._estimate)
+        for widget in above:
             layout.addWidget(widget)
         self._boxes = {
             title: _boxed(title, panel)
@@ -227,9 +203,13 @@ class RestorationPage(QWidget):
         connections.add(self._viewer.layers.events.inserted, self._on_layers)
         connections.add(self._viewer.layers.events.removed, self._on_layers)
         connections.add(restored_sets(self._viewer).changed, self._on_layers)
+        connections.add(self._viewer.layers.selection.events.active, self._follow)
         self.sets.picked.connect(self._on_picked)
         self.form.changed.connect(self._on_params)
         self.mask.changed.connect(self._on_params)
+        self.mask.renewed.connect(self._ask_estimate)
+        self._estimates.answered.connect(self._estimate.say)
+        self._estimates.failed.connect(self._on_no_estimate)
         self.panel.start_clicked.connect(self.restore)
         self.panel.preview_clicked.connect(self.preview)
         self.panel.cancel_clicked.connect(self.runs.cancel)
@@ -248,15 +228,15 @@ class RestorationPage(QWidget):
         return None if layer is None else understood(layer)
 
     def _on_picked(self, picked: Fusion | None) -> None:
-        why = _NOTHING if picked is None else _why_not(picked)
+        why = NOTHING if picked is None else why_not(picked)
         self._problem.say(why if picked is not None else "")
-        self._words.say(_NOTHING if picked is None else _notes(picked))
+        self._words.say(NOTHING if picked is None else notes_on(picked))
         region = self.form.editor("region")
         assert isinstance(region, RegionEditor)
         region.set_view(self._view())
         self.sets.setVisible(picked is not None)
         self.mask.use(self.fusion)
-        self.restored.use(None, None)
+        self.restored.use(self._newest_of(picked))
         self.self_test.show_verdict("")
         self._on_params()
 
@@ -285,6 +265,23 @@ class RestorationPage(QWidget):
         if models != self._models:
             self._models = models
             self.models_changed.emit()
+        self._ask_estimate()
+
+    def _ask_estimate(self) -> None:
+        """Find out how long a restoration would take; nothing is said while one runs."""
+        params, mask, fusion = self.params(), self.mask.shown, self.fusion
+        if params is None or mask is None or fusion is None or self.runs.is_running:
+            self._estimates.forget()
+            self._estimate.say("")
+            return
+        is_rgb, n_channels = fusion.result.geometry.is_rgb, fusion.images.specs["fused"].n_channels
+        n_groups = 1 if is_rgb else n_channels
+        self._estimates.ask(estimate_in_words, self._parts, params, mask, n_groups)
+
+    def _on_no_estimate(self, error: Exception) -> None:
+        self._estimate.say("")
+        if not self.form.show_error(str(error)):
+            self._estimate.say(str(error))
 
     def _on_running(self, is_running: bool) -> None:
         self.panel.set_running(is_running)
@@ -292,45 +289,26 @@ class RestorationPage(QWidget):
             self.panel.say("")
         self._on_params()
 
+    def _newest_of(self, fusion: Fusion | None) -> RestoredSet | None:
+        """Return the last restoration of a fusion that is still there."""
+        made = [one for one in restored_sets(self._viewer) if one.fusion is fusion]
+        return made[-1] if made and fusion is not None else None
+
+    def _follow(self, event: object = None) -> None:
+        """Look at the restoration whose layer the user selects."""
+        made = restored_set_of(self._viewer.layers.selection.active)
+        if made is not None and made in list(restored_sets(self._viewer)):
+            self.restored.use(made)
+            self._boxes["Result"].setVisible(True)
+
     def _on_finished(self, made: RestoredSet) -> None:
-        self.restored.use(made, self.fusion)
+        self.restored.use(made)
         self._boxes["Result"].setVisible(True)
         # The mask would cover what was made of it.
         self.mask.box.setChecked(False)
         layer = made.any_layer()
         restored = made.layers.get("restored", [layer])
         self._viewer.layers.selection.active = restored[0]
-
-
-def preview_box(params: RestoreParams, visible: Box) -> Box:
-    """Return the part of the image that a preview restores.
-
-    Parameters
-    ----------
-    params : RestoreParams
-        Its region, if any, is cut to size.
-    visible : Box
-        What is in view.
-    """
-    if params.region is not None:
-        (y0, y1), (x0, x1) = params.region
-        visible = Box(y0, y1, x0, x1)
-    sides = []
-    for start, stop in ((visible.y0, visible.y1), (visible.x0, visible.x1)):
-        spare = max(stop - start - PREVIEW_PX, 0)
-        sides += [start + spare // 2, stop - (spare - spare // 2)]
-    return Box(*sides)
-
-
-def _why_not(fusion: Fusion) -> str:
-    return _RESTORED if is_restored(fusion.result.provenance) else ""
-
-
-def _notes(fusion: Fusion) -> str:
-    """Say what is special about a fusion that can be restored."""
-    if fusion.result.pixels_copied and fusion.result.is_per_channel:
-        return _PER_CHANNEL
-    return ""
 
 
 def _boxed(title: str, panel: QWidget) -> QGroupBox:

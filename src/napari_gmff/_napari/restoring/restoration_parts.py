@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,7 +162,41 @@ class RestorationParts:
         shape = planes.shape
         masks = [mask_of_confidence(plane, below) for plane in planes.reshape(-1, *shape[-2:])]
         mask = np.stack(masks).reshape(shape)
-        return mask.any(axis=axes.index("c")) if "c" in axes else mask
+        return np.asarray(mask.any(axis=axes.index("c"))) if "c" in axes else mask
+
+    def estimate_s(
+        self, params: RestoreParams, masks: Sequence[NDArray[np.bool_]], n_groups: int
+    ) -> float:
+        """Estimate the seconds of a restoration, within a factor of about two.
+
+        Parameters
+        ----------
+        params : RestoreParams
+            Of the restoration.
+        masks : sequence of ndarray
+            Mask (Y, X) of each time point that is restored, nothing outside the region.
+        n_groups : int
+            Images that the model is given of each time point: channels, or 1 for colours.
+
+        Raises
+        ------
+        DeviceError
+            If the processor asked for is not there, or is a CPU and that was not allowed.
+        """
+        import torch
+
+        from napari_gmff.restoration.diffusion.fitting import fit
+        from napari_gmff.restoration.diffusion.speed import device_for, measured_speed, tile_flop
+        from napari_gmff.restoration.diffusion.tiling import n_tiles
+        from napari_gmff.restoration.masks import box_around
+
+        device = device_for(params)
+        is_fast = device.type == "cuda" and params.precision != "float32"
+        speed = measured_speed(device, torch.bfloat16 if is_fast else torch.float32)
+        boxes = [box for box in map(box_around, masks) if box is not None]
+        sizes = [fit((box.y1 - box.y0, box.x1 - box.x0)).padded_yx for box in boxes]
+        tiles = n_groups * params.n_seeds * sum(n_tiles(size, params.tile_px) for size in sizes)
+        return tiles * tile_flop(params) * (params.tile_px / 512) ** 2 / speed
 
     def load_restorer(self, params: RestoreParams) -> Restorer:
         """Load the models that the parameters name."""

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_gmff._napari.layers.restored_sets import RestoredSet
-    from napari_gmff._napari.layers.saved_fusions import Fusion
     from napari_gmff.stored_images import Format
 
 _SLIDER_STEPS = 1000
@@ -41,8 +40,8 @@ _SLIDER_STEPS = 1000
 _TITLES = {
     "restored": "restored image",
     "restored_mean": "mean of all seeds",
-    "difference": "difference, restored − fused",
-    "abs_difference": "size of the difference",
+    "difference": "restored − fused",
+    "abs_difference": "|restored − fused|",
     "spread": "spread of the model",
     "contradiction": "contradiction with slices",
     "restoration_mask": "mask",
@@ -81,7 +80,6 @@ class RestoredPanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._made: RestoredSet | None = None
-        self._fusion: Fusion | None = None
         self.swipe: Swipe | None = None
         self._words, self._caution = Words(), Words("problem")
         self.look = ChoiceEditor([])
@@ -104,7 +102,7 @@ class RestoredPanel(QWidget):
             "with their marks and the record",
         )  # fmt: skip
         self._lay_out(used_letters)
-        self.use(None, None)
+        self.use(None)
 
     @property
     def words(self) -> str:
@@ -121,10 +119,13 @@ class RestoredPanel(QWidget):
         """The restoration that is looked at."""
         return self._made
 
-    def use(self, made: RestoredSet | None, fusion: Fusion | None) -> None:
-        """Tell of another restoration and what was restored, or of none."""
+    def use(self, made: RestoredSet | None) -> None:
+        """Tell of another restoration, or of none."""
+        if made is not None and made is self._made:
+            return
         self.end()
-        self._made, self._fusion = made, fusion
+        self._made = made
+        fusion = None if made is None else made.fusion
         there = [] if made is None else [name for name in _TITLES if made.layers.get(name)]
         self.look.set_choices([(_TITLES[name], name) for name in there])
         if "restored" in there:
@@ -139,7 +140,7 @@ class RestoredPanel(QWidget):
     def follow_layers(self) -> None:
         """Notice that layers were deleted, or the whole restoration."""
         if self._made is not None and self._made not in list(restored_sets(self._viewer)):
-            self.use(None, None)
+            self.use(None)
         elif self.swipe is not None and len(self.swipe.layers) < 2:
             self.end()
 
@@ -199,13 +200,18 @@ class RestoredPanel(QWidget):
         for name, layers in self._made.layers.items():
             for layer in layers:
                 layer.visible = name == self.look.chosen
+        shown = self._made.layers.get(str(self.look.chosen))
+        if shown:
+            # So that its limits and colours are at hand.
+            self._viewer.layers.selection.active = shown[0]
 
     def _on_swipe(self, is_on: bool) -> None:
         if self.swipe is not None:
             swipe, self.swipe = self.swipe, None
             swipe.end()
         self.slider.setVisible(is_on)
-        made, fusion = self._made, self._fusion
+        made = self._made
+        fusion = None if made is None else made.fusion
         if not is_on or made is None or fusion is None or not fusion.layers.get("fused"):
             return
         # The fused image lies below: only a part of it may have been restored.
