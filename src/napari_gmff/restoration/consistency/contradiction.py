@@ -71,7 +71,7 @@ def iter_contradiction(
 
     Notes
     -----
-    A low value is no proof: detail finer than the blur of the sharpest slice leaves no trace in any.
+    A low value proves nothing: detail finer than the blur of the sharpest slice leaves no trace.
     A high one has other causes too: where no slice was in focus, slices that are shifted or
     magnified against each other contradict even the true image.
     """
