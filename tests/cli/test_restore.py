@@ -16,6 +16,7 @@ from napari_gmff.marks import AI_MARK, is_restored
 from napari_gmff.pipeline import fuse
 from napari_gmff.reading.open import read_stack
 from napari_gmff.restoration.models.consent import give_consent, withdraw_consent
+from napari_gmff.restoration.params import RestoreParams
 from napari_gmff.restoration_result import RestorationResult
 from napari_gmff.results import open_result
 from napari_gmff.weights.store import ModelStore
@@ -263,3 +264,12 @@ def test_a_self_test_may_come_before_a_restoration(tiny, files, tmp_path, capsys
 def test_flags_that_miss_another_are_refused(files, capsys, words, message):
     assert run(files / "one.ome.zarr", ACCEPTED, *words) == EXIT_BAD_INPUT
     assert message in capsys.readouterr().err
+
+
+def test_help_names_every_parameter_and_its_default(capsys):
+    with pytest.raises(SystemExit):
+        run("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    for name, field in RestoreParams.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in text
+        assert " ".join(field.description.split()) in text

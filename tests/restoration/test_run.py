@@ -67,17 +67,19 @@ def test_nothing_is_generated_unless_that_was_asked_for_in_so_many_words(fused, 
     assert restorer.given == []
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
 @pytest.mark.parametrize(
-    ("axes", "shape"),
+    ("axes", "shape", "dtype"),
     [
-        ("ZYX", (3, 90, 70)),
-        ("CZYX", (2, 3, 90, 70)),
-        ("TZYX", (2, 3, 90, 70)),
-        ("TCZYX", (2, 2, 3, 90, 70)),
+        ("ZYX", (3, 90, 70), "uint8"),
+        ("ZYX", (3, 90, 70), "uint16"),
+        ("ZYX", (3, 90, 70), "int16"),
+        ("ZYX", (3, 90, 70), "float32"),
+        ("CZYX", (2, 3, 90, 70), "uint8"),
+        ("TZYX", (2, 3, 90, 70), "int16"),
+        ("TCZYX", (2, 2, 3, 90, 70), "float32"),
     ],
 )
-def test_outside_the_mask_every_bit_is_that_of_the_fused_image(dtype: str, axes: str, shape):
+def test_outside_the_mask_every_bit_is_that_of_the_fused_image(axes: str, shape, dtype: str):
     with fuse(stack_of(textured(shape, dtype), axes), **FAST) as fused:
         with restored_with(fused, brighter(), n_seeds=2) as result:
             before, mask = fused.fused.compute(), area_mask()
@@ -117,8 +119,18 @@ def test_outside_the_mask_of_colour_pictures_every_bit_stays_and_alpha_everywher
     np.testing.assert_allclose(after[0][deep], expected, atol=0.51)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
-@pytest.mark.parametrize("input_range", ["auto", "dtype", (0.2, 0.7)])
+@pytest.mark.parametrize(
+    ("dtype", "input_range"),
+    [
+        ("uint8", "auto"),
+        ("uint8", (0.2, 0.7)),
+        ("uint16", "auto"),
+        ("uint16", "dtype"),
+        ("int16", "dtype"),
+        ("float32", "auto"),
+        ("float32", (0.2, 0.7)),
+    ],
+)
 def test_a_model_that_changes_nothing_changes_no_bit(dtype: str, input_range):
     stack = stack_of(textured(dtype=dtype))
     with fuse(stack, **FAST) as fused:
@@ -337,6 +349,26 @@ def test_an_output_that_is_there_is_refused_before_the_model_is_asked(fused, tmp
         restored_with(fused, restorer, output=out)
     assert restorer.given == []
     assert (out / "thesis.txt").read_text() == "years"
+
+
+def test_the_fused_image_is_never_replaced_even_where_overwriting_is_allowed(fused, tmp_path: Path):
+    saved = fused.save(tmp_path / "fused.ome.zarr")
+    opened, restorer = open_result(saved), brighter()
+    for out in (saved, saved / "restored"):
+        with pytest.raises(OutputError, match=r"fused\.ome\.zarr"):
+            restored_with(opened, restorer, output=out, overwrite=True)
+    assert restorer.given == []
+    np.testing.assert_array_equal(open_result(saved).fused, fused.fused)
+
+
+def test_an_earlier_restoration_is_replaced_only_on_request(fused, tmp_path: Path):
+    out = tmp_path / "restored.ome.zarr"
+    restored_with(fused, brighter(0.1), output=out).close()
+    with pytest.raises(OutputError, match=r"restored\.ome\.zarr"):
+        restored_with(fused, brighter(0.2), output=out)
+    first = open_result(out).restored.compute()
+    restored_with(fused, brighter(0.2), output=out, overwrite=True).close()
+    assert (open_result(out).restored.compute() != first).any()
 
 
 def test_every_step_of_the_model_is_reported(fused):

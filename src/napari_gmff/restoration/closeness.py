@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_gmff.engine_input import without_gaps
 from napari_gmff.metrics import psnr_db, ssim
+from napari_gmff.restoration.perceptual import lpips_map
 from napari_gmff.sampling import percentile_range
 
 if TYPE_CHECKING:
@@ -29,10 +30,13 @@ class Closeness:
         for equal images.
     ssim : float
         Structural similarity, 1 for equal images; NaN where the image is too small for it.
+    lpips : float or None
+        Perceptual distance, 0 for equal images; None where the package ``lpips`` is not installed.
     """
 
     psnr_db: float
     ssim: float
+    lpips: float | None = None
 
 
 def closeness(
@@ -71,4 +75,9 @@ def closeness(
             ssim(one, true, 1.0, counts) for one, true in zip(planes, true_planes, strict=True)
         ]
         similar = float(np.mean(found))
-    return Closeness(psnr_db(planes[:, counts], true_planes[:, counts], 1.0), similar)
+    distance = lpips_map(planes, true_planes)
+    return Closeness(
+        psnr_db(planes[:, counts], true_planes[:, counts], 1.0),
+        similar,
+        None if distance is None else float(distance[counts].mean()),
+    )

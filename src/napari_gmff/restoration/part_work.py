@@ -143,7 +143,8 @@ class PartWork:
             yield from self._counted("check", self._check.measure(), self._check.n_measure_steps)
         for seed_number in range(1, n_seeds + 1):
             values = yield from self._values_of_seed(given, seed_number)
-            spread.add(np.where(inside, values, 0))
+            if n_seeds > 1:
+                spread.add(np.where(inside, values, 0))
             if first is None:
                 first = as_pixels(values, self._pixels, self._weight)
         assert first is not None

@@ -12,6 +12,7 @@ from napari_gmff import FocusStack, fuse
 from napari_gmff.evaluation import microscope_scenes
 from napari_gmff.evaluation.scene import EvaluationScene
 from napari_gmff.metrics import auroc
+from napari_gmff.restoration.consistency import blur_map
 from napari_gmff.restoration.consistency.back_projection import iter_back_projection
 from napari_gmff.restoration.consistency.blur_map import BlurMap, iter_blur_map
 from napari_gmff.restoration.consistency.contradiction import iter_contradiction
@@ -154,6 +155,24 @@ def test_wrong_structures_in_the_gap_contradict_more_than_the_true_ones(with_gap
         with_gap.contradiction(image)[with_gap.in_gap] for image in (with_gap.scene.sharp, wrong)
     )
     assert np.median(false) > 1.5 * np.median(true)
+
+
+def test_windows_leave_no_seams(relief: Measured, monkeypatch: pytest.MonkeyPatch):
+    def results() -> list[np.ndarray]:
+        blur = outcome_of(
+            iter_blur_map(
+                relief.fused, relief.read, relief.slices.n_slices, relief.slices.z, relief.noise
+            )
+        )
+        image = relief.fused + planted("line", 30 * relief.noise, relief.fused > 0)
+        weight = np.ones(image.shape, np.float32)
+        pulled = outcome_of(iter_back_projection(relief.fused, image, weight, blur, relief.read))
+        return [blur.variance_px2, relief.contradiction(image), pulled]
+
+    whole = results()
+    monkeypatch.setattr(blur_map, "WINDOW_PX", 96)
+    for one, other in zip(whole, results(), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3 * np.abs(one).max())
 
 
 def test_nothing_is_said_outside_the_mask(relief: Measured):

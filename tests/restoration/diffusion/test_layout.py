@@ -22,6 +22,7 @@ from napari_gmff.restoration.diffusion.layout import (
     check_control,
     control_layout,
     empty_like,
+    empty_network,
     shapes_of,
 )
 
@@ -69,6 +70,26 @@ def test_the_packaged_sizes_are_those_of_stable_diffusion_2():
     hint = n_parameters(control.controlnet_cond_embedding)
     assert n_parameters(control) - hint == pytest.approx(363e6, rel=0.005)
     json.dumps(packaged)
+
+
+def test_sizes_of_the_full_networks_are_read_as_packaged(base_state, control_state):
+    """The names of the tiny file with the shapes of the full-size networks."""
+    tiny = (*base_layouts(shapes_of(base_state)), control_layout(shapes_of(control_state)))
+    full: dict[str, tuple[int, ...]] = {}
+    for layout, key in zip(tiny, ("unet", "autoencoder", "control"), strict=True):
+        network = empty_network(layout.class_name, sd21_base()[key])
+        shapes = {name: tuple(one.shape) for name, one in network.state_dict().items()}
+        # The authors' attention in the autoencoder is made of convolutions.
+        convolved = {name for name in shapes if key == "autoencoder" and ".to_" in name}
+        full |= {
+            layout.table[name]: (*shape, 1, 1) if name in convolved and len(shape) == 2 else shape
+            for name, shape in shapes.items()
+        }
+    control = {name: shape for name, shape in full.items() if name in control_state}
+    unet, autoencoder = base_layouts(full)
+    assert unet.config == sd21_base()["unet"]
+    assert autoencoder.config == sd21_base()["autoencoder"]
+    assert control_layout(control).config == sd21_base()["control"]
 
 
 def test_a_copy_without_values_has_the_same_tensors(networks):

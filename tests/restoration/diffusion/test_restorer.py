@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_gmff.errors import DeviceError, GmffError
+from napari_gmff.errors import DeviceError, GmffError, ParameterError
 from napari_gmff.restoration.diffusion.restorer import IFControlNetRestorer
 from napari_gmff.restoration.params import RestoreParams
 from napari_gmff.restoration.restorer import Restorer, StepDone
@@ -158,13 +158,13 @@ def test_a_model_that_gives_no_numbers_is_stopped(make_restorer, image, monkeypa
 def test_an_image_with_nan_is_stopped(make_restorer, image):
     damaged = image.copy()
     damaged[0, 3, 4] = np.nan
-    with pytest.raises(GmffError, match="NaN or infinity"):
+    with pytest.raises(ParameterError, match="image: must hold finite numbers"):
         restored(make_restorer(), damaged)
 
 
 def test_a_cpu_is_refused_with_an_estimate_before_anything_is_built(contexts):
     params = RestoreParams(device="cpu")
-    with pytest.raises(DeviceError, match=r"takes about \d+ (seconds|minutes|hours)") as error:
+    with pytest.raises(DeviceError, match=r"takes about [\d.]+ (s|min|h) for") as error:
         IFControlNetRestorer.from_states({}, {}, contexts, params, {})
     assert "--allow-cpu" in str(error.value)
 

@@ -9,7 +9,6 @@ from napari_gmff.restoration.diffusion.speed import (
     SD21_CODING_FLOP,
     count_flop,
     device_for,
-    in_words,
     measured_speed,
     tile_flop,
 )
@@ -62,17 +61,3 @@ def test_auto_without_a_gpu_is_refused_too(monkeypatch):
 
 def test_the_speed_of_this_machine_is_that_of_a_computer():
     assert 1e8 < measured_speed(torch.device("cpu"), torch.float32) < 1e14
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.2, "2 seconds"),
-        (90, "90 seconds"),
-        (150, "2 minutes"),
-        (9000, "2 hours"),
-        (1e6, "12 days"),
-    ],
-)
-def test_times_are_said_in_words(seconds, words):
-    assert in_words(seconds) == words

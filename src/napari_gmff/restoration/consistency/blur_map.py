@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 WINDOW_PX = 512
 """Side of the parts that are worked on; a multiple of a cell."""
 
+HALO_PX = 2 * REACH_PX + 2 * CELL_PX
+"""Around a window: two blurs one after the other, and the smoothing of what they leave."""
+
 _LEAST_CONTRAST = 4.0
 """Texture, in units of the noise's variance, from which on a blur can be measured."""
 
@@ -153,7 +156,7 @@ def windows_of(shape_yx: tuple[int, int]) -> Iterator[tuple[Box, Box]]:
     for y0 in range(0, height, WINDOW_PX):
         for x0 in range(0, width, WINDOW_PX):
             core = Box(y0, min(y0 + WINDOW_PX, height), x0, min(x0 + WINDOW_PX, width))
-            yield core.grown(2 * REACH_PX, shape_yx), core
+            yield core.grown(HALO_PX, shape_yx), core
 
 
 def _of_slice(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from napari_gmff.errors import DeviceError, GmffError
+from napari_gmff.errors import DeviceError, GmffError, ParameterError
 from napari_gmff.network.devices import torch_scope
 from napari_gmff.network.memory_ladder import is_lack_of_memory
 from napari_gmff.restoration.diffusion.autoencoder import N_SAMPLES, TILE_PX, TiledAutoencoder
@@ -31,7 +32,6 @@ from napari_gmff.restoration.diffusion.wavelet import with_low_band_of
 from napari_gmff.restoration.restorer import StepDone
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_gmff.restoration.params import RestoreParams
@@ -181,24 +181,27 @@ class IFControlNetRestorer:
 
         Raises
         ------
+        ParameterError
+            If the image has NaN or infinity.
         DeviceError
             If memory does not suffice even with the smallest tiles.
         GmffError
             If the model gives NaN or infinity.
         """
-        work = partial(self._restored, image, seed)
+        if not np.isfinite(image).all():
+            raise ParameterError("image: must hold finite numbers to be restored, found NaN or inf")
         done = StepDone(0, self._params.steps)
-        for_this_image = self._guarded(work())
+        work = self._guarded(self._restored(image, seed))
         try:
             while True:
                 try:
-                    done = next(for_this_image) or done
+                    done = next(work) or done
                 except StopIteration as end:
                     restored: NDArray[np.float32] = end.value
                     return restored
                 yield done
         finally:
-            for_this_image.close()
+            work.close()
 
     def _restored(
         self, image: NDArray[np.float32], seed: int

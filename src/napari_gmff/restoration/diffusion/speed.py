@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_gmff.errors import DeviceError
+from napari_gmff.estimate import words_for_seconds
 from napari_gmff.network.devices import pick_device
 from napari_gmff.restoration.diffusion.layout import empty_like
 
@@ -47,7 +48,7 @@ def device_for(params: RestoreParams) -> torch.device:
         tile_s = tile_flop(params) / measured_speed(device, torch.float32)
         raise DeviceError(
             f"device: restoration needs a GPU, and {_why_cpu(params)}; on this processor it takes "
-            f"about {in_words(tile_s)} for each tile of 512×512 px ({params.steps} steps), and "
+            f"{words_for_seconds(tile_s)} for each tile of 512×512 px ({params.steps} steps), and "
             "tiles overlap by half. allow_cpu (--allow-cpu) runs it nevertheless; fewer steps, "
             "guidance 1 and a smaller region make it shorter"
         )
@@ -125,11 +126,3 @@ def _timed(conv: nn.Module, x: torch.Tensor, device: torch.device) -> float:
     result = conv(x)
     float(result.flatten()[0])  # a GPU answers only when it is done
     return time.perf_counter() - started
-
-
-def in_words(seconds: float) -> str:
-    """Say a time in words, rounded to what an estimate is worth."""
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(2.0, seconds):.0f} seconds"
