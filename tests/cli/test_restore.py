@@ -273,3 +273,12 @@ def test_help_names_every_parameter_and_its_default(capsys):
     for name, field in RestoreParams.model_fields.items():
         assert f"--{name.replace('_', '-')}" in text
         assert " ".join(field.description.split()) in text
+
+
+def test_several_results_need_a_folder_that_is_none_itself(tiny, files, capsys):
+    sources = [files / "one.ome.zarr", files / "two.ome.zarr"]
+    words = [ACCEPTED, *TINY, *ON_CPU]
+    assert run(*sources, "-o", files / "one.ome.zarr", *words) == EXIT_BAD_INPUT
+    assert "must be a folder for several results" in capsys.readouterr().err
+    assert run(*sources, "-o", files / "nowhere" / "all", *words) == EXIT_BAD_INPUT
+    assert "cannot be made" in capsys.readouterr().err

@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,10 +95,6 @@ def add_restore_parser(subparsers: Any) -> None:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from napari_gmff.export.atomic import check_output
-    from napari_gmff.restoration.models.load import check_ready, load_restorer
-    from napari_gmff.restoration.models.prompts import has_prompts
-
     if not args.accept_generative:
         raise ConsentError(
             f"restore: {BANNER} Outside the mask pixels stay as measured; inside, content may be "
@@ -105,36 +103,45 @@ def _restore(args: argparse.Namespace) -> int:
     params = params_of(args, RestoreParams)
     check_self_test_flags(args)
     outputs = _outputs(args)
-    if len(outputs) > 1 and (args.stack is not None or args.mask is not None):
-        flag = "--stack" if args.stack is not None else "--mask"
-        raise ParameterError(f"{flag}: belongs to one fused image, got {len(outputs)}")
-    # Before anything is loaded: a long run must not end at what was wrong all along.
-    check_ready(params)
-    is_new = len(outputs) > 1 and not args.output.exists()
-    try:
-        if len(outputs) > 1:
-            _make_folder(args.output)
-        for output in outputs:
-            check_output(output, args.overwrite)
-        for path in args.fused:
-            with _opened(path) as fused:
-                _mask(args, fused)
-        if not has_prompts(params.base) and not (args.quiet or args.json):
-            print(f"napari-gmff: embedding the prompts of {params.base}, once", file=sys.stderr)
-        with ByteBar("Checking models", quiet=args.quiet or not sys.stderr.isatty()) as bar:
-            restorer = load_restorer(params, progress=bar.update)
+    with _folder_for(args, outputs):
+        _check(args, params, outputs)
+        restorer = _loaded(args, params)
         tested = _self_test(args, params, restorer) if args.self_test else None
         summaries = [
             _restore_one(args, params, restorer, fused, output)
             for fused, output in zip(args.fused, outputs, strict=False)  # or none is written
         ]
-    finally:
-        if is_new and args.output.is_dir() and not any(args.output.iterdir()):
-            args.output.rmdir()
     if args.json:
         summary = summaries[0] if len(outputs) == 1 else {"restored": summaries}
         print_json(summary if tested is None else {**summary, "self_test": tested})
     return 0
+
+
+def _check(args: argparse.Namespace, params: RestoreParams, outputs: Sequence[Path]) -> None:
+    """Refuse up front what a long run would only end at."""
+    from napari_gmff.export.atomic import check_output
+    from napari_gmff.restoration.models.load import check_ready
+
+    if len(outputs) > 1 and (args.stack is not None or args.mask is not None):
+        flag = "--stack" if args.stack is not None else "--mask"
+        raise ParameterError(f"{flag}: belongs to one fused image, got {len(outputs)}")
+    check_ready(params)
+    for output in outputs:
+        check_output(output, args.overwrite)
+    for path in args.fused:
+        with _opened(path) as fused:
+            _mask(args, fused)
+
+
+def _loaded(args: argparse.Namespace, params: RestoreParams) -> Restorer:
+    from napari_gmff.restoration.models.load import load_restorer
+    from napari_gmff.restoration.models.prompts import has_prompts
+
+    is_quiet = args.quiet or args.json
+    if not has_prompts(params.base) and not is_quiet:
+        print(f"napari-gmff: embedding the prompts of {params.base}, once", file=sys.stderr)
+    with ByteBar("Checking models", quiet=is_quiet or not sys.stderr.isatty()) as bar:
+        return load_restorer(params, progress=bar.update)
 
 
 def _self_test(
@@ -152,8 +159,6 @@ def _restore_one(
     output: Path,
 ) -> dict[str, Any]:
     """Restore one fused image into `output`; return the summary of the run."""
-    from contextlib import ExitStack
-
     from napari_gmff.export.atomic import check_not_source
     from napari_gmff.restoration.run import restore
 
@@ -197,15 +202,27 @@ def _outputs(args: argparse.Namespace) -> list[Path]:
     return [args.output / f"{stem}.restored{ending}" for stem in stems]
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _folder_for(args: argparse.Namespace, outputs: Sequence[Path]) -> Iterator[None]:
+    """Make the folder for several outputs; a new one is gone again if nothing came into it."""
     from napari_gmff.export.atomic import is_result
 
+    folder: Path = args.output
+    if len(outputs) < 2:
+        yield
+        return
     if os.path.lexists(folder) and (not folder.is_dir() or is_result(folder)):
         raise OutputError(f"{folder}: must be a folder for several results")
+    is_new = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror})") from None
+    try:
+        yield
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _opened(path: Path) -> FusionResult:
