@@ -68,6 +68,12 @@ def iter_contradiction(
         In standard deviations of the slices' noise, to which counts what no blur of the fused
         image explains of a slice; 0 outside the mask, and exactly 0 where nothing was changed.
         About 1 is what noise makes of an image that is true; several are a contradiction.
+
+    Notes
+    -----
+    A low value is no proof: detail finer than the blur of the sharpest slice leaves no trace in any.
+    A high one has other causes too: where no slice was in focus, slices that are shifted or
+    magnified against each other contradict even the true image.
     """
     result = np.zeros(fused.shape, np.float32)
     for window, core in windows_of((fused.shape[0], fused.shape[1])):

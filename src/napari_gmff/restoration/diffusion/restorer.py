@@ -163,7 +163,8 @@ class IFControlNetRestorer:
     def estimate_s(self, shape_yx: tuple[int, int]) -> float:
         """Estimate the seconds for an image of this height and width.
 
-        From counted operations and a short trial of the processor, so within a factor of about two.
+        From counted operations and a short trial of the processor. That serves networks of full
+        size; tiny ones take several times as long as their few operations.
         """
         padded = fit(shape_yx, self._least_side_px).padded_yx
         tile_px = self._params.tile_px
@@ -188,6 +189,7 @@ class IFControlNetRestorer:
         GmffError
             If the model gives NaN or infinity.
         """
+        image = np.asarray(image, np.float32)
         if not np.isfinite(image).all():
             raise ParameterError("image: must hold finite numbers to be restored, found NaN or inf")
         done = StepDone(0, self._params.steps)
