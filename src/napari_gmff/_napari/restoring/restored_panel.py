@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -170,10 +169,6 @@ class RestoredPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(label)
         row.addWidget(self.look, 1)
-        buttons = QGridLayout()
-        buttons.setSpacing(4)
-        buttons.addWidget(self.copy, 0, 0)
-        buttons.addWidget(self.save, 0, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -182,7 +177,8 @@ class RestoredPanel(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.swipe_box)
         layout.addWidget(self.slider)
-        layout.addLayout(buttons)
+        for button in (self.copy, self.save):  # side by side they would be wider than the dock
+            layout.addWidget(button)
 
     def _button(
         self, title: str, used_letters: set[str], slot: Callable[[], None], tip: str
