@@ -4,9 +4,9 @@ Usage: xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py
        [--stack PATH | --sample relief] [--engine stackmff-v4] [--images docs/images]
 
 Needs napari and a Qt binding. It opens a stack, fuses it, inspects a pixel, paints a
-correction, measures heights in 3D, saves, and opens what it saved in another window. It stops with
-an error where the layers are not the same again, and prints how long each step took. Look at the
-pictures after each change of the window.
+correction, measures heights in 3D, looks at what restoring asks for, saves, and opens what it saved
+in another window. It stops with an error where the layers are not the same again, and prints how
+long each step took. Look at the pictures after each change of the window.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="napari-gmff-tour-") as folder:
         # Decided when napari is imported: the user's own settings must not show in the pictures.
         os.environ["NAPARI_CONFIG"] = str(Path(folder, "settings.yaml"))
+        os.environ["NAPARI_GMFF_MODELS"] = str(Path(folder, "models"))
         import napari
 
         viewer = napari.Viewer()
@@ -67,6 +68,7 @@ def main() -> None:
         tour.inspect()
         tour.correct()
         tour.measure()
+        tour.ask_before_restoring()
         again = napari.Viewer()
         tour.save_and_open_again(Path(folder, "fused.ome.zarr"), again)
         for name, seconds in tour.seconds.items():
@@ -169,6 +171,15 @@ class Tour:
         wait_until(lambda: not widget.surface.view.is_shown, "2D")
         self._close(dock)
         return profile
+
+    def ask_before_restoring(self) -> Any:
+        """Open the dock for restoration, which is off until the user agrees; return the page."""
+        dock, widget = self._dock("Restore (generative)")
+        wait_until(lambda: widget.shown_page is not None, "the first page")
+        page = widget.shown_page
+        self._shoot("restore")
+        self._close(dock)
+        return page
 
     def save_and_open_again(self, path: Path, other: Any) -> None:
         """Save the result layers, open them in another viewer, and compare."""

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import gc
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,37 +64,6 @@ def test_an_image_that_was_not_kept_is_none_or_named(tmp_path: Path) -> None:
         result.image("max_projection")
     with pytest.raises(ParameterError, match="depth level 3"):
         result.image("depth", 3)
-
-
-def test_closing_deletes_a_temporary_store_once(tmp_path: Path) -> None:
-    with make(tmp_path / "store", is_temporary=True) as result:
-        assert (tmp_path / "store").is_dir()
-    assert not (tmp_path / "store").exists()
-    result.close()
-    with pytest.raises(ParameterError, match="gone once it is closed"):
-        _ = result.fused
-
-
-def test_a_forgotten_temporary_result_deletes_its_store(tmp_path: Path) -> None:
-    result = make(tmp_path / "store", is_temporary=True)
-    del result
-    gc.collect()
-    assert not (tmp_path / "store").exists()
-
-
-def test_the_store_goes_when_the_program_ends(tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib; from napari_gmff.results import FusionResult, Geometry;"
-        "kept = FusionResult({}, Geometry(), {}, pathlib.Path(sys.argv[1]), is_temporary=True)"
-    )
-    (tmp_path / "store").mkdir()
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], check=True)
-    assert not (tmp_path / "store").exists()
-
-
-def test_a_store_that_is_not_temporary_survives_closing(tmp_path: Path) -> None:
-    make(tmp_path / "store").close()
-    assert (tmp_path / "store").is_dir()
 
 
 def test_a_saved_result_opens_as_it_was(tmp_path: Path) -> None:

@@ -180,13 +180,12 @@ class FusionResult(StoredImages):
         images: Collection[str] | None = None,
         shard_px: Literal["auto"] | int | None = None,
     ) -> Path:
-        """Write the result; it appears under its name only when it is complete.
+        """Write the result; see `StoredImages.save`.
 
         Parameters
         ----------
         path, format, overwrite, images, shard_px
-            As for `StoredImages.save`. Confidence comes with depth, and the mask of what was
-            corrected by hand with everything.
+            As there. Confidence comes with depth, and the mask of corrections with everything.
         depth_min_confidence : float, optional
             Depth becomes NaN where confidence, from 0 to 1, is lower; the parameter of the run
             where left out.
@@ -199,7 +198,7 @@ class FusionResult(StoredImages):
         Raises
         ------
         OutputError, ParameterError
-            As for `StoredImages.save`, and if there is no depth to mark.
+            As there, and if there is no depth to mark.
         """
         from napari_gmff.export.saving import save_result
 

@@ -183,3 +183,18 @@ def test_resuming_never_takes_the_result_of_another_run_for_one_of_this(
         expected = r"A_1: .*another run \(block_px: was 1024, now 512\)"
     assert re.search(expected, capsys.readouterr().err)
     assert not (out / "B_2").exists()
+
+
+def test_resuming_takes_no_restored_image_for_a_finished_position(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    fuse(source, out)
+    shutil.rmtree(out / "B_2")
+    file = out / "A_1" / "zarr.json"
+    values = json.loads(file.read_text())
+    values["attributes"]["napari_gmff"]["provenance"]["restoration"] = {"seeds": [1]}
+    file.write_text(json.dumps(values))
+    fuse(source, out, "--resume", code=2)
+    assert re.search(r"A_1: .*restored by a generative model", capsys.readouterr().err)
+    assert not (out / "B_2").exists()

@@ -13,6 +13,7 @@ import tifffile
 from napari.layers import Layer
 
 from napari_gmff.params import CLASSICAL_ENGINE
+from napari_gmff.weights.store import STORE_VARIABLE
 from tests.stacks import textured
 
 SHAPE = (4, 200, 280)  # large enough for a pyramid
@@ -56,7 +57,7 @@ def pixels(steps, viewer, name):
 
 
 def test_a_file_is_fused_inspected_corrected_measured_saved_and_opened_again(
-    steps, tour, make_napari_viewer, tmp_path
+    steps, tour, make_napari_viewer, tmp_path, monkeypatch
 ):
     viewer, stack = tour.viewer, textured(SHAPE)
     assert sorted(layer.name for layer in viewer.layers) == sorted(["stack", *NAMES])
@@ -82,6 +83,11 @@ def test_a_file_is_fused_inspected_corrected_measured_saved_and_opened_again(
     assert profile.height_difference_um == pytest.approx(STEP_UM * (SHAPE[0] - 1), abs=STEP_UM / 2)
     assert viewer.dims.ndisplay == 2
 
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "models"))
+    page = tour.ask_before_restoring()
+    assert list(page.boxes) == ["sd21-base", "ifcontrolnet"], "off until both are agreed to"
+    assert not (tmp_path / "models").exists()
+
     again = make_napari_viewer()
     tour.save_and_open_again(tmp_path / "fused.ome.zarr", again)
     assert sorted(layer.name for layer in again.layers) == NAMES
@@ -92,6 +98,7 @@ def test_a_file_is_fused_inspected_corrected_measured_saved_and_opened_again(
         "inspect",
         "correct",
         "surface",
+        "restore",
     }
 
 

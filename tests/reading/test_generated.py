@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from napari_gmff.marks import AI_MARK, RESTORED_SOURCE_TYPE, is_of_restored
 from napari_gmff.params import CLASSICAL_ENGINE
 from napari_gmff.reading.generated import NOTE, with_mark
 from napari_gmff.reading.stack import Channel
+from tests.export.test_imagej_tiff import IMAGEJ
 from tests.restoration.conftest import MakeRestoration, make_restoration, make_result
 from tests.stacks import stack_of, textured
 
@@ -77,6 +81,44 @@ def test_what_is_fused_from_restored_files_is_marked_and_recorded(
         result.save(tmp_path / "fused.ome.zarr")
     again = open_result(tmp_path / "fused.ome.zarr")
     assert again.images == result.images
+
+
+def test_what_imagej_makes_of_restored_files_is_known(
+    make_restoration: MakeRestoration, tmp_path: Path
+) -> None:
+    with make_restoration() as made:
+        made.save(tmp_path / "a", format="imagej")
+        made.save(tmp_path / "b", format="imagej")
+    in_imagej(
+        tmp_path,
+        """open("a/ai-restored.tif"); makeRectangle(5, 5, 40, 40); run("Crop");
+        saveAs("Tiff", "crop.tif"); run("8-bit"); saveAs("Tiff", "8bit.tif"); run("Close All");
+        open("a/ai-restored.tif"); open("b/ai-restored.tif"); run("Images to Stack", "use");
+        saveAs("Tiff", "stack.tif"); run("Close All");
+        open("a/fused.tif"); open("b/fused.tif"); run("Images to Stack", "use");
+        saveAs("Tiff", "fused.tif");""",
+    )
+    for name in ("crop", "8bit"):
+        with read_stack([tmp_path / f"{name}.tif", tmp_path / f"{name}.tif"]) as stack:
+            assert stack.is_restored
+    for name in ("stack", "fused"):
+        with read_stack(tmp_path / f"{name}.tif") as stack:
+            assert stack.n_slices == 2
+            assert stack.is_restored == (name == "stack")
+
+
+def in_imagej(folder: Path, macro: str) -> None:
+    """Run a macro whose files are named from a folder; skip the test where ImageJ is missing."""
+    if not IMAGEJ.is_file() or shutil.which("java") is None:
+        pytest.skip("ImageJ is not installed (Debian's package imagej)")
+    screen = [] if os.environ.get("DISPLAY") else ["xvfb-run", "-a"]
+    if screen and shutil.which("xvfb-run") is None:
+        pytest.skip("ImageJ needs a screen, or xvfb-run")
+    absolute = re.sub(r'"([\w/-]+\.tif)"', lambda name: f'"{folder / name[1]}"', macro)
+    (folder / "macro.ijm").write_text(f"setBatchMode(true);\n{absolute}")
+    java = ["java", f"-Duser.home={folder}", "-Xmx512m", "-cp", str(IMAGEJ), "ij.ImageJ"]
+    command = [*screen, *java, "-batch", str(folder / "macro.ijm")]
+    subprocess.run(command, capture_output=True, timeout=240, check=True)
 
 
 def test_an_image_of_an_ome_zarr_is_known(

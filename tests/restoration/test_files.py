@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import yaozarrs
 import zarr
 from PIL import Image
 
@@ -36,6 +37,7 @@ def test_every_generated_image_of_an_ome_zarr_is_marked_for_others_and_for_us(
         made.save(tmp_path / "out", format=format)
     root = zarr.open_group(str(tmp_path / "out"), mode="r")
     for name in made.images:
+        yaozarrs.validate_zarr_store(str(tmp_path / "out" / name))
         facts: dict[str, Any] = dict(root[name].attrs)
         ours, facts = facts["napari_gmff"], facts.get("ome", facts)
         (multiscale,) = facts["multiscales"]

@@ -351,6 +351,26 @@ def test_an_output_that_is_there_is_refused_before_the_model_is_asked(fused, tmp
     assert (out / "thesis.txt").read_text() == "years"
 
 
+def test_the_fused_image_is_never_replaced_even_where_overwriting_is_allowed(fused, tmp_path: Path):
+    saved = fused.save(tmp_path / "fused.ome.zarr")
+    opened, restorer = open_result(saved), brighter()
+    for out in (saved, saved / "restored"):
+        with pytest.raises(OutputError, match=r"fused\.ome\.zarr"):
+            restored_with(opened, restorer, output=out, overwrite=True)
+    assert restorer.given == []
+    np.testing.assert_array_equal(open_result(saved).fused, fused.fused)
+
+
+def test_an_earlier_restoration_is_replaced_only_on_request(fused, tmp_path: Path):
+    out = tmp_path / "restored.ome.zarr"
+    restored_with(fused, brighter(0.1), output=out).close()
+    with pytest.raises(OutputError, match=r"restored\.ome\.zarr"):
+        restored_with(fused, brighter(0.2), output=out)
+    first = open_result(out).restored.compute()
+    restored_with(fused, brighter(0.2), output=out, overwrite=True).close()
+    assert (open_result(out).restored.compute() != first).any()
+
+
 def test_every_step_of_the_model_is_reported(fused):
     steps = []
     restored_with(fused, noisy(), n_seeds=2, seed=3, steps=3, on_progress=steps.append).close()

@@ -177,6 +177,7 @@ def _goes_on(args: argparse.Namespace) -> bool:
 def _check_finished(output: Path, params: RunParams, position: Position) -> None:
     """Refuse to take a result for one of this run that was fused in another way."""
     from napari_gmff.export.atomic import is_result
+    from napari_gmff.marks import NOT_MEASURED, is_restored
     from napari_gmff.params import FuseParams, ReadParams
     from napari_gmff.provenance import read_provenance
     from napari_gmff.reading.open import read_stack
@@ -185,6 +186,10 @@ def _check_finished(output: Path, params: RunParams, position: Position) -> None
     if not is_result(output):
         return
     record = read_provenance(output)
+    if is_restored(record):
+        raise OutputError(
+            f"{output}: --resume keeps finished positions, but {NOT_MEASURED}; give another folder"
+        )
     fields = set(FuseParams.model_fields)
     options = params.model_dump(
         include=set(ReadParams.model_fields) - {"position"}, exclude_unset=True

@@ -112,7 +112,7 @@ def legend_bar(
     if spec.kind in ("difference", "amount"):
         low, high = _limits(spec, pixels[0] if "c" in spec.axes else pixels)
         unit = spec.unit or "grey levels"
-        return table, (f"{low:.4g} {unit}", f"{high:.4g} {unit}")
+        return table, (f"{low:.4g}".replace("-", "−"), f"{high:.4g} {unit}")
     numbers = provenance["slices"]["numbers"]
     if spec.kind == "index":
         return table, (f"slice {numbers[0]}", f"slice {numbers[-1]}")

@@ -24,6 +24,7 @@ from napari_gmff.export.picture import (
 from napari_gmff.export.pyramid import halved_by_choice, halved_by_mean, is_averaged
 from napari_gmff.export.source_type import mark_texts, source_type_of, xmp_packet
 from napari_gmff.export.working import CHUNK_PX
+from napari_gmff.marks import AI_MARK, unmarked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -206,7 +207,7 @@ def _resized(plane: NDArray[Any], shape_yx: tuple[int, int], spec: ImageSpec) ->
 
 
 def _caption(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
-    parts = [str(provenance["source"]["name"]), spec.title]
+    parts = [str(provenance["source"]["name"]), unmarked(spec.title)]
     if spec.kind != "intensity" and spec.n_channels > 1:
         parts.append(f"{spec.channels[0].name}, the first of {spec.n_channels} channels")
     if spec.kind == "intensity" and not provenance.get("pixels_copied", True):
@@ -216,6 +217,9 @@ def _caption(spec: ImageSpec, provenance: Mapping[str, Any]) -> str:
         parts.append(f"{corrected} pixels corrected by hand")
     if spec.n_times > 1:
         parts.append(f"time point {provenance['times'][0]}, the first of {spec.n_times}")
+    if spec.is_generated:
+        # A part of its own: parts are broken into lines, and what is too long is cut off.
+        parts.append(AI_MARK)
     return PART_SEPARATOR.join(parts)
 
 

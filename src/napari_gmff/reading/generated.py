@@ -74,8 +74,9 @@ def is_generated_tiff(opened: OpenedTiff, series: int) -> bool:
     labels = facts.get("Labels", ())
     listed = [labels] if isinstance(labels, str) else list(labels)
     # What follows is the record, which also names the mark where an image beside this one has it.
-    said = str(facts.get("Info", "")).partition("\n{")[0]
-    return AI_MARK in said or any(map(is_marked, listed))
+    # Of images that ImageJ makes a stack of, the info becomes part of the slices' labels.
+    said = (str(text).partition("\n{")[0] for text in (facts.get("Info", ""), *listed))
+    return any(AI_MARK in text for text in said)
 
 
 def xmp_of(tiff: TiffFile) -> bytes:

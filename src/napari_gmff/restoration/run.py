@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_gmff.errors import ConsentError, ParameterError
-from napari_gmff.export.atomic import check_output
+from napari_gmff.export.atomic import check_not_source, check_output
 from napari_gmff.export.saving import check_format, check_replaces_no_fusion
 from napari_gmff.marks import BANNER, is_restored
 from napari_gmff.params import validated
@@ -169,6 +169,9 @@ def iter_restore(
     if out is not None:
         check_output(out, overwrite)
         check_replaces_no_fusion(out)
+        sources = () if stack is None else stack.sources
+        local = [source for source in sources if "://" not in source]
+        check_not_source(out, [fused.store_path, *local])
     run = RestorationRun(fused, params, stack, mask, restorer)
     return (yield from run.iterate(out, format, overwrite, should_stop))
 

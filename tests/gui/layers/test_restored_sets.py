@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from napari.components import ViewerModel
 
@@ -23,7 +25,7 @@ def made(viewer, tmp_path):
     fused = fused_set(viewer)
     result = made_restoration(fused.result, tmp_path / "made")
     images = shown_pixels(result)
-    made = RestoredSet("relief", result, images)
+    made = RestoredSet("relief", result, images, weakref.ref(fused))
     for image, layer in iter_add_restored_layers(
         viewer, images, result.geometry, result.provenance, "relief", fused.layers["fused"],
         limits=limits_of(images), set_id=made.set_id,
@@ -52,6 +54,14 @@ def test_it_stays_until_its_last_layer_is_deleted(viewer, made):
     assert len(restored_sets(viewer)) == 0
     assert not made.result.store_path.exists()
     assert made.any_layer() is None
+
+
+def test_it_knows_what_was_restored_as_long_as_that_is_there(viewer, made):
+    (fusion,) = result_sets(viewer)
+    assert made.fusion is fusion
+    for layer in [one for layers in fusion.layers.values() for one in layers]:
+        viewer.layers.remove(layer)
+    assert made.fusion is None
 
 
 def test_the_fusion_stays_when_the_restoration_goes(viewer, made):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from npe2 import PluginManager
+from qtpy.QtWidgets import QComboBox
 
 from napari_gmff import open_result
 from napari_gmff._napari.correcting.correction import CorrectionWidget
@@ -72,7 +73,8 @@ def test_every_layer_of_what_a_model_made_is_marked(viewer, tmp_path, format):
         if is_generated:
             assert facts["restored"]["digital_source_type"] == RESTORED_SOURCE_TYPE
             assert facts["restored"]["record"]["seeds"] == [231, 232]
-    assert layers[-1].name == f"relief restored {AI_MARK}"
+    assert layers[-2].name == f"relief restored {AI_MARK}"
+    assert layers[-1].name == "relief restoration mask"
     shown = [layer.metadata[METADATA_KEY]["image"] for layer in layers if layer.visible]
     assert shown == ["fused", "restored"]
     assert by_image(viewer, "restored_mean").name == f"relief mean of 2 restorations {AI_MARK}"
@@ -109,8 +111,7 @@ def test_a_restored_image_in_colour_is_shown_in_colour_and_its_difference_by_cha
     assert [one.metadata[METADATA_KEY]["channel"] for one in changes] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("first", FORMATS)
-@pytest.mark.parametrize("second", ["ome-zarr", "ome-tiff"])
+@pytest.mark.parametrize(("first", "second"), list(zip(FORMATS, reversed(FORMATS), strict=True)))
 def test_marks_and_pixels_survive_the_viewer(viewer, tmp_path, first, second):
     stack = stack_of(textured((2, 4, 90, 70)), "CZYX", voxel_size_um=(2.0, 0.5, 0.25))
     saved_restoration(viewer, tmp_path / "first", format=first, stack=stack)
@@ -137,7 +138,7 @@ def test_a_restored_layer_that_is_saved_alone_takes_fused_image_and_mask_along(v
     assert isinstance(result, RestorationResult)
     assert set(result.images) == {"restored", "fused", "restoration_mask"}
     again = read(str(path))
-    assert [kwargs["name"].endswith(AI_MARK) for _, kwargs, _ in again] == [False, False, True]
+    assert [kwargs["name"].endswith(AI_MARK) for _, kwargs, _ in again] == [False, True, False]
 
 
 def test_restored_and_fused_layers_are_not_saved_as_one_result(viewer, tmp_path):
@@ -183,6 +184,9 @@ def test_docks_refuse_a_restoration_and_say_why(viewer, tmp_path, qtbot):
         dock.show()
     viewer.layers.selection.active = by_image(viewer, "restored")
     inspector, heights = docks
+    listed = inspector.sets.findChild(QComboBox)
+    names = [listed.itemText(number) for number in range(listed.count())]
+    assert names == ["relief", f"relief restored {AI_MARK}"]
     assert inspector.result_set is None and REFUSED in inspector.empty_words
     assert heights.heights() is None and REFUSED in heights.words
     assert not heights.surface.button.isEnabled()

@@ -178,6 +178,6 @@ def wait_for_mask(qtbot: Any, widget: RestorationWidget) -> None:
     qtbot.waitUntil(lambda: not widget.page.mask.is_busy, timeout=WAIT_MS)
 
 
-def wait_for_end(qtbot: Any, widget: RestorationWidget) -> None:
+def wait_for_end(qtbot: Any, widget: RestorationWidget, timeout_ms: int = WAIT_MS) -> None:
     """Wait until nothing runs."""
-    qtbot.waitUntil(lambda: not widget.page.runs.is_running, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not widget.page.runs.is_running, timeout=timeout_ms)

@@ -98,6 +98,10 @@ def test_another_restoration_replaces_nothing(viewer, widget, qtbot):
     second = restored(qtbot, widget)
     assert list(restored_sets(viewer)) == [first, second]
     assert first.any_layer() is not None
+    panel = widget.page.restored
+    assert panel.made is second
+    viewer.layers.selection.active = first.layers["restored"][0]
+    assert panel.made is first, "it follows the layer that is selected"
 
 
 def test_several_seeds_bring_their_mean_and_spread(viewer, widget, qtbot):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_gmff._napari.layers.result_sets import ResultSets
+    from napari_gmff._napari.layers.saved_fusions import Fusion
     from napari_gmff.live_images import LiveImages
     from napari_gmff.restoration_result import RestorationResult
 
@@ -34,6 +36,8 @@ class RestoredSet:
         The complete result on disk: what is saved.
     images : LiveImages
         The same pixels in memory: what the layers show.
+    source : weakref.ref
+        Gives the fusion that was restored, None once nobody has it any more.
     layers : dict of str to list of Image
         By image name; several for the channels of an image.
     set_id : str
@@ -43,12 +47,19 @@ class RestoredSet:
     name: str
     result: RestorationResult
     images: LiveImages
+    source: weakref.ref[Fusion]
     layers: dict[str, list[Image]] = field(default_factory=dict)
     set_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
         """Make the set findable from its layers."""
         make_findable(self)
+
+    @property
+    def fusion(self) -> Fusion | None:
+        """The fusion that was restored, None if it is not in the viewer any more."""
+        fusion = self.source()
+        return fusion if fusion is not None and fusion.any_layer() is not None else None
 
     def all_layers(self) -> list[Image]:
         """Return its layers that are still there, from the first image to the last."""
@@ -69,7 +80,7 @@ class RestoredSet:
         self.result.close()
 
 
-def restored_sets(viewer: ViewerModel) -> ResultSets:
+def restored_sets(viewer: ViewerModel) -> ResultSets[RestoredSet]:
     """Return the restorations of a viewer; one leaves with the last of its layers."""
     return sets_of_kind(viewer, "restored")
 

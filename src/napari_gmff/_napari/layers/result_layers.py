@@ -27,17 +27,21 @@ SHOWN = ("confidence", "depth", "focus_index", "max_projection", "fused")
 """Images that become layers, from the bottom of the layer list to its top."""
 
 SHOWN_RESTORED = (
-    "restoration_mask",
     "contradiction",
     "spread",
     "abs_difference",
     "difference",
     "restored_mean",
     "restored",
+    "restoration_mask",
 )
-"""The same of a restoration, over the fused image."""
+"""The same of a restoration, over the fused image; the mask is transparent and on top."""
 
-HIDDEN = ("confidence", "max_projection", *SHOWN_RESTORED[:-1])
+HIDDEN = (
+    "confidence",
+    "max_projection",
+    *(image for image in SHOWN_RESTORED if image != "restored"),
+)
 """Layers that are there but not seen at first."""
 
 

@@ -6,7 +6,7 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from psygnal import Signal
@@ -32,7 +32,7 @@ generative model made has also ``restored`` (`napari_gmff.marks.mark_facts`).
 """
 
 _ALL: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
-_OF_VIEWERS: dict[tuple[int, str], ResultSets] = {}
+_OF_VIEWERS: dict[tuple[int, str], ResultSets[Any]] = {}
 
 
 class FusionLayers:
@@ -175,7 +175,23 @@ class ResultSet(FusionLayers):
         self.stack.close()
 
 
-class ResultSets:
+class LayerSet(Protocol):
+    """What a fusion or a restoration put into a viewer."""
+
+    def any_layer(self) -> Image | None:
+        """Return a layer that is still there."""
+
+    def forget(self, layer: Layer) -> None:
+        """Take a layer off that the user deleted."""
+
+    def close(self) -> None:
+        """Delete what is behind the layers."""
+
+
+SetT = TypeVar("SetT", bound=LayerSet)
+
+
+class ResultSets(Generic[SetT]):
     """The sets of one viewer, in the order in which they came.
 
     A set leaves when the last of its layers is deleted, and with the viewer.
@@ -191,10 +207,10 @@ class ResultSets:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.is_fusing = False
-        self._sets: list[ResultSet] = []
+        self._sets: list[SetT] = []
         viewer.layers.events.removed.connect(self._on_removed)
 
-    def __iter__(self) -> Iterator[ResultSet]:
+    def __iter__(self) -> Iterator[SetT]:
         """Yield the sets, oldest first."""
         return iter(list(self._sets))
 
@@ -202,12 +218,12 @@ class ResultSets:
         """Count the sets."""
         return len(self._sets)
 
-    def add(self, result_set: ResultSet) -> None:
+    def add(self, result_set: SetT) -> None:
         """Take a set in whose layers have been added to the viewer."""
         self._sets.append(result_set)
         self.changed.emit()
 
-    def discard(self, result_set: ResultSet) -> None:
+    def discard(self, result_set: SetT) -> None:
         """Let a set go and close it; its layers are the caller's to remove."""
         if result_set in self._sets:
             self._sets.remove(result_set)
@@ -226,12 +242,12 @@ class ResultSets:
                 self.discard(result_set)
 
 
-def result_sets(viewer: ViewerModel) -> ResultSets:
+def result_sets(viewer: ViewerModel) -> ResultSets[ResultSet]:
     """Return the sets of a viewer; the same object each time."""
     return sets_of_kind(viewer, "fused")
 
 
-def sets_of_kind(viewer: ViewerModel, kind: str) -> ResultSets:
+def sets_of_kind(viewer: ViewerModel, kind: str) -> ResultSets[Any]:
     """Return sets of a viewer that are kept apart from those of fusions, such as restored ones."""
     viewer = real_viewer(viewer)
     key = (id(viewer), kind)

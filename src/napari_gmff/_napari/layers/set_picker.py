@@ -12,6 +12,8 @@ from napari_gmff._napari.common.words import Words, with_mnemonic
 from napari_gmff._napari.layers.one_choice import is_generated, why_no_one_choice
 from napari_gmff._napari.layers.result_sets import result_sets, set_of
 from napari_gmff._napari.layers.saved_fusions import saved_fusions, saved_of
+from napari_gmff.export.layout import has_generated
+from napari_gmff.marks import marked
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -102,7 +104,7 @@ class SetPicker(QWidget):
         wanted = new[-1] if new else self._shown
         self._box.blockSignals(True)
         self._box.clear()
-        self._box.addItems([one.name for one in self._sets])
+        self._box.addItems([_title(one) for one in self._sets])
         if wanted in self._sets:
             self._box.setCurrentIndex(self._sets.index(wanted))
         self._box.blockSignals(False)
@@ -138,3 +140,9 @@ class SetPicker(QWidget):
             self._shown = chosen
             self.picked.emit(chosen)
             self._say_what_is_measured()
+
+
+def _title(fusion: Fusion) -> str:
+    """Name a fusion in the list, where a restoration of the same stack may stand beside it."""
+    is_restored = has_generated(fusion.result.images, fusion.result.provenance)
+    return marked(f"{fusion.name} restored") if is_restored else fusion.name

@@ -74,4 +74,4 @@ def estimate_in_words(
         inside[part] = planes[part]
         planes = inside
     seconds = parts.estimate_s(params, list(planes), n_groups)
-    return f"Takes {words_for_seconds(seconds)}, within a factor of two." if seconds else ""
+    return f"Takes {words_for_seconds(seconds)}." if seconds else ""

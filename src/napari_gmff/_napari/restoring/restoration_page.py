@@ -15,7 +15,7 @@ from napari_gmff._napari.common.words import Words
 from napari_gmff._napari.layers.image_boxes import time_on_screen, visible_box
 from napari_gmff._napari.layers.layer_stacks import understood
 from napari_gmff._napari.layers.region_editor import RegionEditor
-from napari_gmff._napari.layers.restored_sets import restored_sets
+from napari_gmff._napari.layers.restored_sets import restored_set_of, restored_sets
 from napari_gmff._napari.layers.result_sets import ResultSet
 from napari_gmff._napari.layers.set_picker import SetPicker
 from napari_gmff._napari.restoring.extents import estimate_in_words, preview_box
@@ -78,7 +78,8 @@ class RestorationPage(QWidget):
     ) -> None:
         super().__init__()
         self._viewer = viewer
-        self._models = (RestoreParams().base, RestoreParams().model)
+        defaults = validated(RestoreParams, {})
+        self._models = (defaults.base, defaults.model)
         self.sets = SetPicker(viewer, used_letters, connections, with_saved=True)
         self.form = ParameterForm(
             RestoreParams,
@@ -202,6 +203,7 @@ class RestorationPage(QWidget):
         connections.add(self._viewer.layers.events.inserted, self._on_layers)
         connections.add(self._viewer.layers.events.removed, self._on_layers)
         connections.add(restored_sets(self._viewer).changed, self._on_layers)
+        connections.add(self._viewer.layers.selection.events.active, self._follow)
         self.sets.picked.connect(self._on_picked)
         self.form.changed.connect(self._on_params)
         self.mask.changed.connect(self._on_params)
@@ -234,7 +236,7 @@ class RestorationPage(QWidget):
         region.set_view(self._view())
         self.sets.setVisible(picked is not None)
         self.mask.use(self.fusion)
-        self.restored.use(None, None)
+        self.restored.use(self._newest_of(picked))
         self.self_test.show_verdict("")
         self._on_params()
 
@@ -287,8 +289,20 @@ class RestorationPage(QWidget):
             self.panel.say("")
         self._on_params()
 
+    def _newest_of(self, fusion: Fusion | None) -> RestoredSet | None:
+        """Return the last restoration of a fusion that is still there."""
+        made = [one for one in restored_sets(self._viewer) if one.fusion is fusion]
+        return made[-1] if made and fusion is not None else None
+
+    def _follow(self, event: object = None) -> None:
+        """Look at the restoration whose layer the user selects."""
+        made = restored_set_of(self._viewer.layers.selection.active)
+        if made is not None and made in list(restored_sets(self._viewer)):
+            self.restored.use(made)
+            self._boxes["Result"].setVisible(True)
+
     def _on_finished(self, made: RestoredSet) -> None:
-        self.restored.use(made, self.fusion)
+        self.restored.use(made)
         self._boxes["Result"].setVisible(True)
         # The mask would cover what was made of it.
         self.mask.box.setChecked(False)

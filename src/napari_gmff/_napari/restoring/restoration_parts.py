@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from napari_gmff.restoration.params import RestoreParams
     from napari_gmff.restoration.restorer import Restorer
     from napari_gmff.results import FusionResult
+
+_COUNTED_PX = 512
 
 
 @dataclass(frozen=True)
@@ -162,12 +165,12 @@ class RestorationParts:
         shape = planes.shape
         masks = [mask_of_confidence(plane, below) for plane in planes.reshape(-1, *shape[-2:])]
         mask = np.stack(masks).reshape(shape)
-        return mask.any(axis=axes.index("c")) if "c" in axes else mask
+        return np.asarray(mask.any(axis=axes.index("c"))) if "c" in axes else mask
 
     def estimate_s(
         self, params: RestoreParams, masks: Sequence[NDArray[np.bool_]], n_groups: int
     ) -> float:
-        """Estimate the seconds of a restoration, within a factor of about two.
+        """Estimate the seconds of a restoration with models of full size, before they are loaded.
 
         Parameters
         ----------
@@ -195,8 +198,13 @@ class RestorationParts:
         speed = measured_speed(device, torch.bfloat16 if is_fast else torch.float32)
         boxes = [box for box in map(box_around, masks) if box is not None]
         sizes = [fit((box.y1 - box.y0, box.x1 - box.x0)).padded_yx for box in boxes]
-        tiles = n_groups * params.n_seeds * sum(n_tiles(size, params.tile_px) for size in sizes)
-        return tiles * tile_flop(params) * (params.tile_px / 512) ** 2 / speed
+        # Operations are known of tiles of 512 px; those of a smaller image are not filled.
+        area = sum(
+            n_tiles(size, params.tile_px)
+            * math.prod(min(params.tile_px, side) / _COUNTED_PX for side in size)
+            for size in sizes
+        )
+        return n_groups * params.n_seeds * area * tile_flop(params) / speed
 
     def load_restorer(self, params: RestoreParams) -> Restorer:
         """Load the models that the parameters name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_warning
@@ -172,7 +173,7 @@ class RestorationRuns(QObject):
             restored.close()
             self._on_cancelled()
             return
-        made = RestoredSet(fusion.name, restored.result, restored.images)
+        made = RestoredSet(fusion.name, restored.result, restored.images, weakref.ref(fusion))
         adding = iter_add_restored_layers(
             self._viewer,
             restored.images,

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
     QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_gmff._napari.layers.restored_sets import RestoredSet
-    from napari_gmff._napari.layers.saved_fusions import Fusion
     from napari_gmff.stored_images import Format
 
 _SLIDER_STEPS = 1000
@@ -81,7 +79,6 @@ class RestoredPanel(QWidget):
         super().__init__()
         self._viewer = viewer
         self._made: RestoredSet | None = None
-        self._fusion: Fusion | None = None
         self.swipe: Swipe | None = None
         self._words, self._caution = Words(), Words("problem")
         self.look = ChoiceEditor([])
@@ -104,7 +101,7 @@ class RestoredPanel(QWidget):
             "with their marks and the record",
         )  # fmt: skip
         self._lay_out(used_letters)
-        self.use(None, None)
+        self.use(None)
 
     @property
     def words(self) -> str:
@@ -121,10 +118,13 @@ class RestoredPanel(QWidget):
         """The restoration that is looked at."""
         return self._made
 
-    def use(self, made: RestoredSet | None, fusion: Fusion | None) -> None:
-        """Tell of another restoration and what was restored, or of none."""
+    def use(self, made: RestoredSet | None) -> None:
+        """Tell of another restoration, or of none."""
+        if made is not None and made is self._made:
+            return
         self.end()
-        self._made, self._fusion = made, fusion
+        self._made = made
+        fusion = None if made is None else made.fusion
         there = [] if made is None else [name for name in _TITLES if made.layers.get(name)]
         self.look.set_choices([(_TITLES[name], name) for name in there])
         if "restored" in there:
@@ -139,7 +139,7 @@ class RestoredPanel(QWidget):
     def follow_layers(self) -> None:
         """Notice that layers were deleted, or the whole restoration."""
         if self._made is not None and self._made not in list(restored_sets(self._viewer)):
-            self.use(None, None)
+            self.use(None)
         elif self.swipe is not None and len(self.swipe.layers) < 2:
             self.end()
 
@@ -169,10 +169,6 @@ class RestoredPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(label)
         row.addWidget(self.look, 1)
-        buttons = QGridLayout()
-        buttons.setSpacing(4)
-        buttons.addWidget(self.copy, 0, 0)
-        buttons.addWidget(self.save, 0, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -181,7 +177,8 @@ class RestoredPanel(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.swipe_box)
         layout.addWidget(self.slider)
-        layout.addLayout(buttons)
+        for button in (self.copy, self.save):  # side by side they would be wider than the dock
+            layout.addWidget(button)
 
     def _button(
         self, title: str, used_letters: set[str], slot: Callable[[], None], tip: str
@@ -209,7 +206,8 @@ class RestoredPanel(QWidget):
             swipe, self.swipe = self.swipe, None
             swipe.end()
         self.slider.setVisible(is_on)
-        made, fusion = self._made, self._fusion
+        made = self._made
+        fusion = None if made is None else made.fusion
         if not is_on or made is None or fusion is None or not fusion.layers.get("fused"):
             return
         # The fused image lies below: only a part of it may have been restored.

@@ -88,6 +88,15 @@ class BlurMap:
         pixels = at_pixels(self._shares[position], box)
         return pixels if pixels.any() else None
 
+    def unexplained_in(self, box: Box) -> NDArray[np.float32]:
+        """Return the variance that no blur explains, at the pixels of a box.
+
+        Of the slices that say something there, the mean.
+        """
+        near = self._shares > 0
+        mean = np.where(near, self.unexplained, 0).sum(axis=0) / near.sum(axis=0)
+        return at_pixels(mean, box)
+
     @cached_property
     def _shares(self) -> NDArray[np.float64]:
         """Shares by cell: the sharper a slice and the better explained, the more it says."""

@@ -68,6 +68,12 @@ def iter_contradiction(
         In standard deviations of the slices' noise, to which counts what no blur of the fused
         image explains of a slice; 0 outside the mask, and exactly 0 where nothing was changed.
         About 1 is what noise makes of an image that is true; several are a contradiction.
+
+    Notes
+    -----
+    A low value proves nothing: detail finer than the blur of the sharpest slice leaves no trace.
+    A high one has other causes too: where no slice was in focus, slices that are shifted or
+    magnified against each other contradict even the true image.
     """
     result = np.zeros(fused.shape, np.float32)
     for window, core in windows_of((fused.shape[0], fused.shape[1])):
@@ -96,11 +102,15 @@ def _raise_by_slice(
     share = forward.blur.share(position, forward.window)
     assert share is not None
     expected, of_fused = forward.expected(position)
-    unexplained = noise**2 + ndimage.gaussian_filter(of_fused**2, _UNEXPLAINED_PX)
+    at_fused = noise**2 + ndimage.gaussian_filter(of_fused**2, _UNEXPLAINED_PX)
+    # The slice that a pixel was copied from is explained without fault, but only as it is: what
+    # blur cannot explain of the others counts once the image is taken for sharper.
+    at_sharper = np.maximum(at_fused, at_fused + forward.unexplained - noise**2)
     for number, sharper in enumerate(SHARPER):
         if sharper and not forward.remaining_px2.any():
             most[number] = most[0]
             continue
         of_image = forward.misfit(image, position, expected, sharper)
-        excess = ndimage.gaussian_filter(of_image**2 - of_fused**2, _AROUND_PX) / unexplained
+        excess = ndimage.gaussian_filter(of_image**2 - of_fused**2, _AROUND_PX)
+        excess /= at_sharper if sharper else at_fused
         np.maximum(most[number], np.where(share > 0, excess, 0), out=most[number])

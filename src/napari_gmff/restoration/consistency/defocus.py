@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LARGEST_PX2 = 0.8 * float(RUNG_VARIANCES[-1])
 """Blurs near the widest rung may as well be wider."""
 
-_LEAST_SLICES = 4
+_LEAST_SLICES = 3
 """Of known blur, in a cell that is asked how fast it grows."""
 
 _LEAST_CELLS = 4

@@ -41,8 +41,9 @@ class ForwardWindow:
     fused: BlurLadder
 
     def __post_init__(self) -> None:
-        """Look up once what is left of blur in the fused image."""
+        """Look up once what is left of blur in the fused image, and what no blur explains."""
         self.remaining_px2 = self.blur.remaining(self.window)
+        self.unexplained = self.blur.unexplained_in(self.window)
 
     def expected(self, position: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return a slice without what no blur explains, and what the fused image lacks of it.
