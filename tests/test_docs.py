@@ -27,6 +27,7 @@ PAGES = (
     "interrupted-runs.md",
     "limits.md",
     "engines.md",
+    "restoration.md",
     "results.md",
 )
 MAX_PICTURE_BYTES = 250_000
@@ -130,6 +131,35 @@ def test_the_example_of_an_engine_runs_once_its_package_is_installed(
     package, index = run(use).split("[", 1)
     assert package.split() == ["my-focus", "1.0"]
     assert re.findall(r"\d", index) == ["0", "1", "2", "3"]
+
+
+def test_the_example_of_restoring_saves_what_was_changed(repository: Path, folder_with_stack: Path):
+    """With a model that brightens instead of the stored one, which is gigabytes."""
+    from napari_gmff import open_result
+
+    (example,) = blocks(repository / "docs" / "restoration.md", "python")
+    model = """
+from napari_gmff.restoration.models import load
+from napari_gmff.restoration.restorer import StepDone
+
+class Brightens:
+    facts = {"name": "brightens", "title": "Brightens", "models": []}
+    device = "cpu"
+
+    def restore(self, image, seed):
+        yield StepDone(1, 1)
+        return image + 0.1
+
+load.load_restorer = lambda *_, **__: Brightens()
+"""
+    example = example.replace("n_seeds=4", "n_seeds=2, mask_below=0.9")
+    printed = run(model + example)
+    assert float(printed.split("%")[0]) > 0
+    restored = open_result("restored.ome.zarr")
+    inside = restored.mask.compute() > 0
+    changed = restored.restored.compute() != restored.fused.compute()
+    assert changed[inside].any()
+    assert not changed[~inside].any()
 
 
 def test_the_example_of_positions_reads_each(repository: Path, tmp_path: Path, monkeypatch):
