@@ -91,6 +91,7 @@ def test_nobody_takes_the_restored_layer_for_a_fusion(viewer, widget, made, qtbo
     assert restored_set_of(layer) is new
     assert list(result_sets(viewer)) == [made]
     assert widget.page.sets.result_set is made
+    assert widget.page.sets.words == "", "here a restored layer is no surprise"
 
 
 def test_another_restoration_replaces_nothing(viewer, widget, qtbot):
