@@ -14,7 +14,7 @@ from napari_gmff._napari.layers.result_layers import (
     layer_channels,
     result_layer_kwargs,
 )
-from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff._napari.layers.result_sets import METADATA_KEY, selection_kept
 from napari_gmff.export.display import display_limits
 from napari_gmff.marks import marked, unmarked
 
@@ -100,9 +100,8 @@ def iter_add_restored_layers(
             ]
             is_pyramid = len(levels) > 1
             layer = Image(levels if is_pyramid else levels[0], multiscale=is_pyramid, **kwargs)
-            selected = set(viewer.layers.selection)
-            viewer.add_layer(layer)
-            viewer.layers.selection = selected
+            with selection_kept(viewer):
+                viewer.add_layer(layer)
             yield image, layer
 
 

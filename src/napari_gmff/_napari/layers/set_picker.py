@@ -116,6 +116,8 @@ class SetPicker(QWidget):
         self._on_chosen()
 
     def _follow(self, event: object = None) -> None:
+        if result_sets(self._viewer).is_adding:
+            return
         active = self._viewer.layers.selection.active
         found = set_of(active)
         saved = saved_of(active)
