@@ -99,6 +99,7 @@ def test_another_restoration_replaces_nothing(viewer, widget, qtbot):
     second = restored(qtbot, widget)
     assert list(restored_sets(viewer)) == [first, second]
     assert first.any_layer() is not None
+    assert second.layers["restored"][0].name == f"relief restored 2 {AI_MARK}"
     panel = widget.page.restored
     assert panel.made is second
     viewer.layers.selection.active = first.layers["restored"][0]
