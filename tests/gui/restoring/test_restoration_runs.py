@@ -91,6 +91,7 @@ def test_nobody_takes_the_restored_layer_for_a_fusion(viewer, widget, made, qtbo
     assert restored_set_of(layer) is new
     assert list(result_sets(viewer)) == [made]
     assert widget.page.sets.result_set is made
+    assert widget.page.sets.words == "", "here a restored layer is no surprise"
 
 
 def test_another_restoration_replaces_nothing(viewer, widget, qtbot):
@@ -98,6 +99,7 @@ def test_another_restoration_replaces_nothing(viewer, widget, qtbot):
     second = restored(qtbot, widget)
     assert list(restored_sets(viewer)) == [first, second]
     assert first.any_layer() is not None
+    assert second.layers["restored"][0].name == f"relief restored 2 {AI_MARK}"
     panel = widget.page.restored
     assert panel.made is second
     viewer.layers.selection.active = first.layers["restored"][0]

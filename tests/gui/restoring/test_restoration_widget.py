@@ -130,6 +130,20 @@ def test_a_processor_that_will_not_do_is_told_at_its_field(viewer, qtbot):
     assert widget.page.estimate_words == ""
 
 
+def test_the_fusion_that_is_picked_stays_picked_when_its_mask_is_shown(viewer, qtbot):
+    first, second = blurred_set(viewer), blurred_set(viewer)
+    viewer.layers.selection.active = second.layers["fused"][0]
+    widget = docked(viewer, qtbot, FakeParts())
+    wait_for_mask(qtbot, widget)
+    widget.page.sets.pick(first)
+    wait_for_mask(qtbot, widget)
+    assert widget.page.mask.layer is not None
+    assert widget.page.fusion is first
+    assert viewer.layers.selection.active is second.layers["fused"][0]
+    viewer.layers.selection.active = second.layers["depth"][0]
+    assert widget.page.fusion is second, "it follows what the user selects"
+
+
 def test_a_blend_is_restored_where_it_is_painted(viewer, qtbot):
     made = fused_set(viewer, engine="weighted-average")
     widget = docked(viewer, qtbot, FakeParts(HeldRestorer()))

@@ -13,7 +13,7 @@ from napari_gmff._napari.common.background import Background
 from napari_gmff._napari.common.notices import show_failure
 from napari_gmff._napari.common.view_state import PLACE, below_drawings
 from napari_gmff._napari.common.words import Words, share_words, with_mnemonic
-from napari_gmff._napari.layers.result_sets import aid_metadata
+from napari_gmff._napari.layers.result_sets import aid_metadata, selection_kept
 from napari_gmff._napari.layers.slice_navigation import time_in_view
 
 if TYPE_CHECKING:
@@ -169,8 +169,11 @@ class ConfidencePanel(QWidget):
         if result_set is None or not layers or self.overlay is not None:
             return
         shown = layers[0]
-        selected = set(self._viewer.layers.selection)
-        self._layer = self._viewer.add_image(
+        with selection_kept(self._viewer):
+            self._layer = self._add_overlay(result_set, shown)
+
+    def _add_overlay(self, result_set: Fusion, shown: Image) -> Image:
+        overlay = self._viewer.add_image(
             shown.data,
             multiscale=shown.multiscale,
             name=f"{result_set.name} low confidence",
@@ -184,8 +187,8 @@ class ConfidencePanel(QWidget):
             metadata=aid_metadata(),
             **{name: getattr(shown, name) for name in PLACE},
         )
-        below_drawings(self._viewer, self._layer)
-        self._viewer.layers.selection = selected
+        below_drawings(self._viewer, overlay)
+        return overlay
 
     def _remove(self) -> None:
         overlay, self._layer = self.overlay, None

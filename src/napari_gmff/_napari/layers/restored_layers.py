@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_gmff._napari.layers.result_layers import (
     layer_channels,
     result_layer_kwargs,
 )
-from napari_gmff._napari.layers.result_sets import METADATA_KEY
+from napari_gmff._napari.layers.result_sets import METADATA_KEY, selection_kept
 from napari_gmff.export.display import display_limits
 from napari_gmff.marks import marked, unmarked
 
@@ -90,9 +91,7 @@ def iter_add_restored_layers(
             elif not kwargs.get("rgb"):
                 kwargs["contrast_limits"] = limits[image]
             kwargs["visible"] = image == "restored"
-            if suffix:
-                plain = f"{unmarked(kwargs['name'])}{suffix}"
-                kwargs["name"] = marked(plain) if spec.is_generated else plain
+            kwargs["name"] = _free_name(viewer, kwargs["name"], suffix, spec)
             own = "tyx" if "t" in spec.axes else "yx"
             levels = [
                 arranged_image(_of_channel(level, spec, channel), below, own)
@@ -100,9 +99,8 @@ def iter_add_restored_layers(
             ]
             is_pyramid = len(levels) > 1
             layer = Image(levels if is_pyramid else levels[0], multiscale=is_pyramid, **kwargs)
-            selected = set(viewer.layers.selection)
-            viewer.add_layer(layer)
-            viewer.layers.selection = selected
+            with selection_kept(viewer):
+                viewer.add_layer(layer)
             yield image, layer
 
 
@@ -143,6 +141,17 @@ def place_over(over: Image, first: tuple[int, int, int]) -> dict[str, Any]:
     affine = np.asarray(over.affine.affine_matrix, np.float64)
     place["translate"] = tuple(np.linalg.solve(affine, at_world)[:-1])
     return place
+
+
+def _free_name(viewer: ViewerModel, name: str, suffix: str, spec: ImageSpec) -> str:
+    """Return a name that no layer has; napari would put a number behind the mark."""
+    plain = f"{unmarked(name)}{suffix}"
+    for number in count(1):
+        numbered = plain if number == 1 else f"{plain} {number}"
+        free = marked(numbered) if spec.is_generated else numbered
+        if free not in viewer.layers:
+            break
+    return free
 
 
 def _of_channel(level: Any, spec: ImageSpec, channel: int | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -200,13 +201,15 @@ class ResultSets(Generic[SetT]):
     ----------
     is_fusing : bool
         Whether a run or a preview goes on, so that the processor is better left to it.
+    is_adding : bool
+        Whether layers are being added that the user did not select; see `selection_kept`.
     """
 
     changed = Signal()
     """Emitted when a set came or left."""
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self.is_fusing = False
+        self.is_fusing = self.is_adding = False
         self._sets: list[SetT] = []
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -255,6 +258,21 @@ def sets_of_kind(viewer: ViewerModel, kind: str) -> ResultSets[Any]:
         _OF_VIEWERS[key] = ResultSets(viewer)
         weakref.finalize(viewer, _forget_viewer, key)
     return _OF_VIEWERS[key]
+
+
+@contextmanager
+def selection_kept(viewer: ViewerModel) -> Iterator[None]:
+    """Keep what is selected while layers are added, which napari selects for a moment.
+
+    Else lists that follow the selection would go back to the layer that is selected again.
+    """
+    sets, selected = result_sets(viewer), set(viewer.layers.selection)
+    sets.is_adding = True
+    try:
+        yield
+        viewer.layers.selection = selected
+    finally:
+        sets.is_adding = False
 
 
 def make_findable(owner: Any) -> None:

@@ -35,6 +35,8 @@ class SetPicker(QWidget):
         Of the dock widget that the picker is part of.
     with_saved : bool
         Offer results that were opened from disk too, each as a `SavedFusion`.
+    warns : bool
+        Say so where the selected layer was restored, and what a dock shows is not of that layer.
     """
 
     picked = Signal(object)
@@ -47,10 +49,12 @@ class SetPicker(QWidget):
         connections: Connections,
         *,
         with_saved: bool = False,
+        warns: bool = True,
     ) -> None:
         super().__init__()
         self._viewer = viewer
         self._with_saved = with_saved
+        self._warns = warns
         self._sets: list[Fusion] = []
         self._shown: Fusion | None = None
         self._box = QComboBox()
@@ -112,6 +116,8 @@ class SetPicker(QWidget):
         self._on_chosen()
 
     def _follow(self, event: object = None) -> None:
+        if result_sets(self._viewer).is_adding:
+            return
         active = self._viewer.layers.selection.active
         found = set_of(active)
         saved = saved_of(active)
@@ -124,7 +130,7 @@ class SetPicker(QWidget):
         """Warn where the selected layer was restored, and what is shown is not of that layer."""
         # A restored image that is picked itself is refused by the dock, in as many words.
         is_apart = is_generated(self._viewer.layers.selection.active) and self._shown is not None
-        if not is_apart or why_no_one_choice(self._shown):
+        if not is_apart or not self._warns or why_no_one_choice(self._shown):
             self._not_measured.say("")
             return
         name = "" if self._shown is None else self._shown.name

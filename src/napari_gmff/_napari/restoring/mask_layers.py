@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_gmff._napari.common.view_state import PLACE, below_drawings
 from napari_gmff._napari.layers.label_places import arranged, labels_of
-from napari_gmff._napari.layers.result_sets import aid_metadata
+from napari_gmff._napari.layers.result_sets import aid_metadata, selection_kept
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -55,18 +55,17 @@ def add_mask_layer(
     colors: dict[int | None, Any] = defaultdict(lambda: np.array(MASK_RGBA))
     colors[None] = colors[0] = np.zeros(4)
     colors[1] = np.array(MASK_RGBA)
-    selected = set(viewer.layers.selection)
-    layer = viewer.add_labels(
-        arranged(mask.astype(np.uint8, copy=False), over),
-        name=name,
-        opacity=_OPACITY,
-        colormap=DirectLabelColormap(color_dict=colors),
-        metadata=aid_metadata() if is_aid else {},
-        **{attribute: getattr(over, attribute) for attribute in PLACE},
-    )
-    layer.brush_size = max(10, min(mask.shape[-2:]) // _BRUSH_PARTS)
-    below_drawings(viewer, layer)
-    viewer.layers.selection = selected
+    with selection_kept(viewer):
+        layer = viewer.add_labels(
+            arranged(mask.astype(np.uint8, copy=False), over),
+            name=name,
+            opacity=_OPACITY,
+            colormap=DirectLabelColormap(color_dict=colors),
+            metadata=aid_metadata() if is_aid else {},
+            **{attribute: getattr(over, attribute) for attribute in PLACE},
+        )
+        layer.brush_size = max(10, min(mask.shape[-2:]) // _BRUSH_PARTS)
+        below_drawings(viewer, layer)
     return layer
 
 

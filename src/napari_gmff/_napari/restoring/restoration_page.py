@@ -80,7 +80,7 @@ class RestorationPage(QWidget):
         self._viewer = viewer
         defaults = validated(RestoreParams, {})
         self._models = (defaults.base, defaults.model)
-        self.sets = SetPicker(viewer, used_letters, connections, with_saved=True)
+        self.sets = SetPicker(viewer, used_letters, connections, with_saved=True, warns=False)
         self.form = ParameterForm(
             RestoreParams,
             MAIN_FIELDS,

@@ -42,7 +42,7 @@ _TITLES = {
     "difference": "restored − fused",
     "abs_difference": "|restored − fused|",
     "spread": "spread of the model",
-    "contradiction": "contradiction with slices",
+    "contradiction": "contradiction",
     "restoration_mask": "mask",
 }
 """Images in the order in which they are offered."""
