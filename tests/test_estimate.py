@@ -176,7 +176,7 @@ def test_the_network_is_tried_and_counted_too(tmp_path, trials, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("slices", "shape"), [(8, (512, 512)), (64, (512, 512)), (5, (100, 700)), (1, (1, 1))]
+    ("slices", "shape"), [(8, (512, 512)), (64, (512, 512)), (5, (100, 700)), (1, (200, 200))]
 )
 def test_the_work_of_the_network_grows_faster_than_the_slices(slices, shape):
     from napari_gmff.engines.stackmff import StackMFFV4Engine

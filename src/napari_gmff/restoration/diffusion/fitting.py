@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_gmff.engines.stackmff import padded_plane
+from napari_gmff.engines.stackmff_window import padded_plane
 from napari_gmff.restoration.params import LATENT_MULTIPLE_PX
 
 if TYPE_CHECKING:
