@@ -7,7 +7,6 @@ stopped there. `fuse` drives it for those who only want the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from napari_gmff.plan import make_plan
 from napari_gmff.progress import KeptWork, Progress, WindowDone
 from napari_gmff.reading.stack import FocusStack
 from napari_gmff.run import Run
+from napari_gmff.steps import outcome_of
 
 if TYPE_CHECKING:
     from napari_gmff.results import Format, FusionResult
@@ -87,17 +87,7 @@ def fuse(
         keep_unfinished=keep_unfinished,
         **options,
     )
-    # Closed here and now: an error that is kept, as Jupyter keeps the last one, holds the run's
-    # frames, and with them a half-written output.
-    with closing(run):
-        while True:
-            try:
-                progress = next(run)
-            except StopIteration as finished:
-                result: FusionResult = finished.value
-                return result
-            if on_progress:
-                on_progress(progress)
+    return outcome_of(run, on_progress)
 
 
 def iter_fuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
@@ -31,6 +32,7 @@ from napari_gmff.run_record import (
     warning_of_invalid,
     warnings_of_input,
 )
+from napari_gmff.steps import relayed
 from napari_gmff.unfinished.keeper import RunKeeper
 from napari_gmff.unfinished.work import unfinished_work
 from napari_gmff.window_reader import WindowReader
@@ -140,17 +142,13 @@ class Run:
             self._inputs = list(found.inputs)
             yield Progress("measure", n_planes, n_planes)
             return
-        stack, done = self.measured or self.stack, 0
+        stack, counter = self.measured or self.stack, itertools.count(1)
         for time in self.plan.times:
             planes = iter_measure_input(stack, self.plan, self.params, engine, time)
-            while True:
-                try:
-                    next(planes)
-                except StopIteration as finished:
-                    self._inputs.append(finished.value)
-                    break
-                done += 1
-                yield Progress("measure", done, n_planes)
+            measured = yield from relayed(
+                planes, lambda _: Progress("measure", next(counter), n_planes)
+            )
+            self._inputs.append(measured)
 
     def _make_keeper(
         self,

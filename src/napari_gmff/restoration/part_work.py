@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from napari_gmff.restoration.masks import feathered
 from napari_gmff.restoration.progress import RestorationProgress
 from napari_gmff.restoration.seeds import SeedSpread
 from napari_gmff.restoration.value_range import ValueRange, value_range
+from napari_gmff.steps import relayed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from napari_gmff.restoration.consistency.measured_slices import MeasuredSlices
     from napari_gmff.restoration.params import RestoreParams
     from napari_gmff.restoration.parts import Part, PartSource
-    from napari_gmff.restoration.restorer import Restorer
+    from napari_gmff.restoration.restorer import Restorer, StepDone
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -195,14 +196,14 @@ class PartWork:
             return replace(place, done=n_before * n_steps + done, total=total)
 
         yield progress(0)
-        with closing(self._restorer.restore(given, seed)) as steps:
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as finished:
-                    return self._checked(finished.value, given)
-                n_steps = max(step.total, 1)
-                yield replace(progress(min(step.done, n_steps)), notes=self._fresh_notes())
+
+        def after(step: StepDone) -> RestorationProgress:
+            nonlocal n_steps
+            n_steps = max(step.total, 1)
+            return replace(progress(min(step.done, n_steps)), notes=self._fresh_notes())
+
+        restored = yield from relayed(self._restorer.restore(given, seed), after)
+        return self._checked(restored, given)
 
     def _fresh_notes(self) -> tuple[str, ...]:
         """Return what the model has to say since the last time, such as how memory was saved."""
@@ -232,12 +233,6 @@ class PartWork:
         total: int | None = None,
     ) -> Generator[RestorationProgress, None, OutcomeT]:
         """Run steps of the comparison, and say after each where they stand."""
-        total = n_steps if total is None else total
-        while True:
-            try:
-                next(steps)
-            except StopIteration as finished:
-                outcome: OutcomeT = finished.value
-                return outcome
-            done += 1
-            yield replace(self._place, stage=stage, done=done, total=total)
+        place = replace(self._place, stage=stage, total=n_steps if total is None else total)
+        counter = itertools.count(done + 1)
+        return relayed(steps, lambda _: replace(place, done=next(counter)))

@@ -20,6 +20,7 @@ from napari_gmff.restoration.record import RestorationNotes, record_of_restorati
 from napari_gmff.restoration.store import RestorationStore
 from napari_gmff.restoration_result import RestorationResult
 from napari_gmff.results import open_result
+from napari_gmff.steps import relayed
 
 if TYPE_CHECKING:
     from napari_gmff.export.layout import Geometry
@@ -167,14 +168,12 @@ class RestorationRun:
         self, steps: Generator[RestorationProgress, None, RestoredPart]
     ) -> Generator[RestorationProgress, None, RestoredPart]:
         """Keep for the record what the user is told."""
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as finished:
-                restored: RestoredPart = finished.value
-                return restored
+
+        def noted(progress: RestorationProgress) -> RestorationProgress:
             self._notes.warnings.extend(progress.notes)
-            yield progress
+            return progress
+
+        return relayed(steps, noted)
 
 
 def _geometry(fused: FusionResult, source: PartSource) -> Geometry:

@@ -7,7 +7,6 @@ be stopped there. `restore` drives it for those who only want the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from napari_gmff.restoration.params import RestoreParams
 from napari_gmff.restoration.progress import RestorationProgress
 from napari_gmff.restoration.restoration_run import RestorationRun
 from napari_gmff.results import FusionResult
+from napari_gmff.steps import outcome_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -104,16 +104,7 @@ def restore(
         overwrite=overwrite,
         **options,
     )
-    # Closed here and now: an error that is kept holds the run's frames, and a temporary store.
-    with closing(run):
-        while True:
-            try:
-                progress = next(run)
-            except StopIteration as finished:
-                result: RestorationResult = finished.value
-                return result
-            if on_progress:
-                on_progress(progress)
+    return outcome_of(run, on_progress)
 
 
 def iter_restore(

@@ -20,6 +20,7 @@ from napari_gmff.restoration.self_test_run import (
     SelfTestProgress,
     SelfTestRun,
 )
+from napari_gmff.steps import outcome_of
 
 if TYPE_CHECKING:
     from napari_gmff.reading.stack import FocusStack
@@ -93,15 +94,7 @@ def self_test(
         mask=mask,
         **options,
     )
-    with closing(run):
-        while True:
-            try:
-                progress = next(run)
-            except StopIteration as finished:
-                found: SelfTest = finished.value
-                return found
-            if on_progress:
-                on_progress(progress)
+    return outcome_of(run, on_progress)
 
 
 def iter_self_test(

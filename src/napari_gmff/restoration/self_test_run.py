@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,13 +14,16 @@ from napari_gmff.pipeline import iter_fuse
 from napari_gmff.restoration.closeness import Closeness, closeness
 from napari_gmff.restoration.run import iter_restore, merged_params
 from napari_gmff.restoration.verdict import verdict_of
+from napari_gmff.steps import relayed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_gmff.params import FuseParams
+    from napari_gmff.progress import Progress
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.restoration.params import RestoreParams
+    from napari_gmff.restoration.progress import RestorationProgress
     from napari_gmff.restoration.restorer import Restorer
     from napari_gmff.restoration_result import RestorationResult
     from napari_gmff.results import FusionResult
@@ -135,15 +138,11 @@ class SelfTestRun:
     def _fused(
         self, stage: str, stack: FocusStack, results: ExitStack
     ) -> Generator[SelfTestProgress, None, FusionResult]:
-        with closing(iter_fuse(stack, params=self.fusing)) as run:
-            while True:
-                try:
-                    progress = next(run)
-                except StopIteration as finished:
-                    made: FusionResult = results.enter_context(finished.value)
-                    return made
-                if progress.stage == "fuse":
-                    yield SelfTestProgress(stage, progress.done, progress.total)
+        made = yield from relayed(
+            iter_fuse(stack, params=self.fusing),
+            lambda one: _as_stage(stage, one) if one.stage == "fuse" else None,
+        )
+        return results.enter_context(made)
 
     def _restored(
         self, left: FusionResult, stack: FocusStack, gap: NDArray[np.bool_], results: ExitStack
@@ -156,15 +155,10 @@ class SelfTestRun:
             restorer=self.restorer,
             params=merged_params(self.params, {"time": None, "region": None, "n_seeds": 1}),
         )
-        with closing(run):
-            while True:
-                try:
-                    progress = next(run)
-                except StopIteration as finished:
-                    made: RestorationResult = results.enter_context(finished.value)
-                    return made
-                if progress.stage == "restore":
-                    yield SelfTestProgress("restore", progress.done, progress.total)
+        made = yield from relayed(
+            run, lambda one: _as_stage("restore", one) if one.stage == "restore" else None
+        )
+        return results.enter_context(made)
 
     def _gap(self, full: FusionResult) -> NDArray[np.bool_]:
         """Return where the full fusion took a slice that is left out, (Y, X)."""
@@ -216,3 +210,7 @@ def without_slices(stack: FocusStack, numbers: Collection[int]) -> FocusStack:
 
 def _channels(image: NDArray[Any]) -> NDArray[Any]:
     return image.reshape(-1, *image.shape[-2:])
+
+
+def _as_stage(stage: str, progress: Progress | RestorationProgress) -> SelfTestProgress:
+    return SelfTestProgress(stage, progress.done, progress.total)

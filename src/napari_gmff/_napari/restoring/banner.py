@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
-from napari_gmff.restoration.marks import BANNER
+from napari_gmff.marks import BANNER
 
 AMBER, INK = "#ffbf00", "#1a1200"
 """Their contrast is 12 to 1, in every theme: neither comes from it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_gmff._napari.common.start_panel import StartLabels
 from napari_gmff._napari.restoring.extents import PREVIEW_PX
-from napari_gmff.restoration.marks import is_restored
+from napari_gmff.marks import is_restored
 
 if TYPE_CHECKING:
     from napari_gmff._napari.layers.saved_fusions import Fusion
