@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import tifffile
 
-from napari_gmff import open_result
+from napari_gmff import fuse, open_result, read_stack
 from napari_gmff._napari.files.reader import layers_of_path
 from napari_gmff.marks import AI_MARK, is_restored
 from tests.gui.fusion_dock import WAIT_MS, names, notices, temporary_results, wait_for_threads
@@ -199,6 +200,26 @@ def test_a_saved_fusion_is_restored_without_its_stack(viewer, qtbot, tmp_path):
     np.testing.assert_array_equal(
         new.layers["restored"][0].extent.world, viewer.layers["relief fused"].extent.world
     )
+
+
+def test_a_saved_fusion_is_compared_with_its_stack_where_that_is_open_too(viewer, qtbot, tmp_path):
+    array = textured((4, 96, 128))
+    array[:, :48] = array[:, :48].mean()
+    other = tmp_path / "other.ome.tif"
+    tifffile.imwrite(other, array[:, ::-1], metadata={"axes": "ZYX"})
+    file = tmp_path / "moth.ome.tif"
+    tifffile.imwrite(file, array, metadata={"axes": "ZYX"})
+    with read_stack(file) as stack, fuse(stack, engine="laplacian-energy") as result:
+        result.save(tmp_path / "moth.ome.zarr")
+    for path in (other, file, tmp_path / "moth.ome.zarr"):
+        for data, kwargs, _ in layers_of_path(str(path)):
+            viewer.add_image(data, **kwargs)
+    widget = docked(viewer, qtbot, FakeParts(HeldRestorer()))
+    assert "Open its stack" in widget.page.words
+    wait_for_mask(qtbot, widget)
+    widget.page.panel.start.click()
+    wait_for_end(qtbot, widget)
+    assert "contradiction" in widget.page.restored.made.layers
 
 
 def test_in_a_real_window_it_goes_from_the_mask_to_files(make_napari_viewer, qtbot, tmp_path):

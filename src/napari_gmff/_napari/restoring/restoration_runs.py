@@ -14,6 +14,7 @@ from napari_gmff._napari.layers.restored_layers import iter_add_restored_layers
 from napari_gmff._napari.layers.restored_sets import RestoredSet, restored_sets
 from napari_gmff._napari.layers.result_sets import ResultSet, result_sets
 from napari_gmff._napari.restoring.restoration_work import restoration_steps
+from napari_gmff._napari.restoring.stack_at_hand import views_like
 from napari_gmff.errors import GmffError
 
 if TYPE_CHECKING:
@@ -104,11 +105,12 @@ class RestorationRuns(QObject):
         is_preview : bool
             Make temporary layers, which take the place of earlier ones.
         """
-        stack = fusion.stack if isinstance(fusion, ResultSet) else None
-        name, parts = fusion.name, self._parts
+        name, parts, views = fusion.name, self._parts, []
+        if not isinstance(fusion, ResultSet):
+            views = views_like(list(self._viewer.layers), fusion.result.provenance)
         self._start(
             f"Preview of {name} restored" if is_preview else f"Restoring {name}",
-            stoppable(lambda _: restoration_steps(parts, fusion, params, mask, stack)),
+            stoppable(lambda _: restoration_steps(parts, fusion, params, mask, views)),
             fusion,
             lambda restored: self._show(restored, fusion, params, is_preview),
         )

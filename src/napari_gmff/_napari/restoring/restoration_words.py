@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_gmff._napari.common.start_panel import StartLabels
+from napari_gmff._napari.layers.result_sets import ResultSet
 from napari_gmff._napari.restoring.extents import PREVIEW_PX
 from napari_gmff.marks import is_restored
 
@@ -42,6 +43,11 @@ _PER_CHANNEL = (
     "is low. The mask shows where that is so in any of them."
 )
 
+_FROM_DISK = (
+    "This fusion was opened from disk. Open its stack as well, and what is restored is compared "
+    "with the slices."
+)
+
 
 def why_not(fusion: Fusion) -> str:
     """Say why a fusion cannot be restored; empty where it can."""
@@ -50,6 +56,9 @@ def why_not(fusion: Fusion) -> str:
 
 def notes_on(fusion: Fusion) -> str:
     """Say what is special about a fusion that can be restored."""
+    notes = []
     if fusion.result.pixels_copied and fusion.result.is_per_channel:
-        return _PER_CHANNEL
-    return ""
+        notes.append(_PER_CHANNEL)
+    if not isinstance(fusion, ResultSet):
+        notes.append(_FROM_DISK)
+    return " ".join(notes)

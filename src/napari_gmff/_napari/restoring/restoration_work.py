@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_gmff._napari.common.called_steps import CallProgress
 from napari_gmff._napari.layers.restored_layers import limits_of
 from napari_gmff._napari.layers.result_layers import SHOWN_RESTORED
+from napari_gmff._napari.layers.result_sets import ResultSet
 from napari_gmff._napari.layers.saved_fusions import SavedFusion
 from napari_gmff._napari.layers.saved_results import SavedSet
+from napari_gmff._napari.restoring.stack_at_hand import stack_among
 from napari_gmff.live_images import LiveImages
 from napari_gmff.results import FusionResult
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from napari_gmff._napari.common.generator_run import Steps
     from napari_gmff._napari.layers.saved_fusions import Fusion
+    from napari_gmff._napari.layers.stack_views import StackView
     from napari_gmff._napari.restoring.restoration_parts import RestorationParts
     from napari_gmff.reading.stack import FocusStack
     from napari_gmff.restoration.params import RestoreParams
@@ -55,7 +58,7 @@ def restoration_steps(
     fusion: Fusion,
     params: RestoreParams,
     mask: NDArray[np.bool_] | None,
-    stack: FocusStack | None,
+    views: Sequence[StackView] = (),
 ) -> Steps:
     """Restore a fusion; all of it is for a thread.
 
@@ -69,8 +72,9 @@ def restoration_steps(
         All parameters.
     mask : ndarray, optional
         Painted, axes (T)YX; that of low confidence where left out.
-    stack : FocusStack, optional
-        What was fused, for the comparison with the slices.
+    views : sequence of StackView
+        What may be the stack of a fusion that was opened from disk; with it the slices are
+        compared.
 
     Yields
     ------
@@ -84,7 +88,7 @@ def restoration_steps(
     """
     yield CallProgress("load", 0, 0)
     restorer = parts.load_restorer(params)
-    with stored(fusion) as result:
+    with stored(fusion) as result, stack_behind(fusion, views) as stack:
         made = yield from parts.restore(result, restorer, params, stack, mask)
     try:
         images = shown_pixels(made)
@@ -109,6 +113,15 @@ def shown_pixels(result: RestorationResult) -> LiveImages:
         for time, place, block in saved.iter_blocks(name):
             live.put(name, time, place, block)
     return live
+
+
+def stack_behind(
+    fusion: Fusion, views: Sequence[StackView]
+) -> AbstractContextManager[FocusStack | None]:
+    """Yield what was fused, None where it is not at hand."""
+    if isinstance(fusion, ResultSet):
+        return nullcontext(fusion.stack)
+    return stack_among(views, fusion.result.provenance)
 
 
 @contextmanager
