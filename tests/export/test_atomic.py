@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -321,4 +322,19 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
+    assert names(tmp_path) == []
+
+
+def test_what_a_thread_writes_after_a_failure_is_deleted_too(tmp_path: Path) -> None:
+    def write() -> None:
+        while partial.exists():
+            time.sleep(0.001)
+        partial.mkdir()
+        (partial / "late").write_bytes(b"late")
+
+    with pytest.raises(KeyError), staging(tmp_path / "out", overwrite=False) as partial:
+        thread = threading.Thread(target=write)
+        thread.start()
+        raise KeyError("failed")
+    thread.join()
     assert names(tmp_path) == []

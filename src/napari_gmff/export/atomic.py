@@ -33,6 +33,9 @@ _WRITE_ERRORS = {
 
 _REMOVAL_TRIES = 20
 
+SWEEPS, SWEEP_PAUSE_S = 3, 0.03
+"""How often, and after what pause, what failed is looked after once it is deleted."""
+
 
 @contextmanager
 def translate_os_errors(output: str | Path) -> Iterator[None]:
@@ -107,7 +110,18 @@ def staging(out: str | Path, overwrite: bool = False, *, is_file: bool = False) 
             publish(partial, out, overwrite, is_file)
         except BaseException:
             remove(partial)
+            _sweep_late_writes(partial)
             raise
+
+
+def _sweep_late_writes(path: Path) -> None:
+    """Delete what threads wrote that had begun before a write of another one failed.
+
+    They make the folders anew that they write to.
+    """
+    for _ in range(SWEEPS):
+        time.sleep(SWEEP_PAUSE_S)
+        remove(path)
 
 
 def check_output(out: Path, overwrite: bool, *, is_file: bool = False) -> None:

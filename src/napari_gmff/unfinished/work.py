@@ -10,13 +10,16 @@ made and deleted before the store is, so that without it there is nothing to go 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_gmff.export.atomic import (
+    SWEEP_PAUSE_S,
+    SWEEPS,
     hidden_sibling,
     named_as,
     publish,
@@ -26,6 +29,7 @@ from napari_gmff.export.atomic import (
 )
 from napari_gmff.export.working import create_working_store
 from napari_gmff.unfinished.journal import Journal, JournalContent, WindowEntry
+from napari_gmff.unfinished.lock import FILE_NAME as LOCK_NAME
 from napari_gmff.unfinished.lock import FolderLock
 from napari_gmff.unfinished.record import FILE_NAME, RunRecord, load_record, save_record
 from napari_gmff.unfinished.store import (
@@ -94,12 +98,12 @@ def unfinished_work(out: Path, is_resumed: bool) -> Iterator[UnfinishedWork]:
     folder = unfinished_folder(out)
     with translate_os_errors(folder), named_as(out, folder):
         lock = FolderLock(folder, out)
-        is_kept = True
+        is_kept, has_failed = True, True
         try:
             work = UnfinishedWork(out, folder, is_resumed)
             try:
                 yield work
-                is_kept = False
+                is_kept = has_failed = False
             finally:
                 is_kept = is_kept and work.is_worth_keeping
         finally:
@@ -107,6 +111,8 @@ def unfinished_work(out: Path, is_resumed: bool) -> Iterator[UnfinishedWork]:
                 lock.release()
             else:
                 _give_up(out, folder, lock)
+                if has_failed:
+                    _sweep_late_writes(folder)
 
 
 def _give_up(out: Path, folder: Path, lock: FolderLock) -> None:
@@ -118,6 +124,19 @@ def _give_up(out: Path, folder: Path, lock: FolderLock) -> None:
     if os.name != "nt":
         lock.release()
     remove(aside)
+
+
+def _sweep_late_writes(folder: Path) -> None:
+    """Delete what threads wrote that had begun before a write of another one failed.
+
+    They make the folders anew that they write to, which nobody holds.
+    """
+    for _ in range(SWEEPS):
+        time.sleep(SWEEP_PAUSE_S)
+        if folder.is_dir() and not (folder / LOCK_NAME).exists():
+            remove(folder / STORE_NAME)
+            with suppress(OSError):  # a run that begins now may have put its lock there
+                folder.rmdir()
 
 
 class UnfinishedWork:
