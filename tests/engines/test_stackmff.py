@@ -199,6 +199,19 @@ def test_scores_do_not_depend_on_where_coarse_maps_are_kept(random_weights, monk
 stackmff_coarse_maps = stackmff_window.coarse_maps
 
 
+def test_the_maps_of_both_looks_share_the_memory(twice_looking_engine, monkeypatch):
+    limits = []
+    monkeypatch.setattr(
+        stackmff_window,
+        "coarse_maps",
+        lambda shape, limit: limits.append(limit) or stackmff_coarse_maps(shape, limit),
+    )
+    for limit_mb in (64, 2):  # the first look's maps have 3 MB
+        twice_looking_engine._options = EngineOptions(memory_limit_mb=limit_mb)
+        twice_looking_engine.keep_window(2, (512, 512)).close()
+    assert limits == [64, 61, 2, 0]
+
+
 @pytest.mark.parametrize(
     "error",
     [

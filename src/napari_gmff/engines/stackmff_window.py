@@ -173,8 +173,10 @@ class ScoredWindow:
     ) -> _Look:
         height, width = shape_yx
         map_shape = (self._plan.n_slices, height // 4, width // 4, QUARTER_CHANNELS)
+        # The limit is for the maps of both looks together.
+        left_mb = max(memory_limit_mb - (self.n_bytes >> 20), 0)
         self.n_bytes += 4 * math.prod(map_shape)
-        maps = self._room.enter_context(coarse_maps(map_shape, memory_limit_mb))
+        maps = self._room.enter_context(coarse_maps(map_shape, left_mb))
         return _Look(evaluator, self._plan.n_slices, shape_yx, maps)
 
     def iter_coarse(self, read_slice: ReadSlice) -> Iterator[None]:
